@@ -1,0 +1,167 @@
+"""One alert per act: rows are noted at `pre_delete`, while they are there, and written at the first `post_delete`.
+
+The life of an act: `post.delete()` opens an atomic block. The first row noted in it makes an Act, known by that block
+(`id(origin)` is reused at once, trap X20). All `pre_delete` signals come before the first row goes (trap X3), so at the
+first `post_delete` of the same block the act is whole: it is written, one alert for each declaration and audience. An
+act that fails before that is found later by its block, which is then no longer open, and forgotten.
+
+Acts nest: a handler of an outer delete may delete rows itself, even rows of the outer act. A row is reported by the
+first act that is written with it, unless that act was rolled back.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from django.db import connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import QuerySet
+
+from .models import Alert
+from .outbox import Subject, subject_of
+from .reports import Noted, note, report
+
+if TYPE_CHECKING:
+    from .events import ModelEvent
+
+logger = logging.getLogger(__name__)
+Row = tuple[str, str, str]  # kind, model, key
+Group = tuple["type[ModelEvent]", str]  # declaration, audience
+
+
+class Act:
+    """One `delete()` call, from its first `pre_delete` to the end of its atomic block."""
+
+    def __init__(self, block: object, origin: Any, using: str) -> None:
+        self.block = block
+        self.cause = _cause(origin)
+        self.of_model = _concrete(origin.model if isinstance(origin, QuerySet) else type(origin))
+        self.is_bulk = isinstance(origin, QuerySet)
+        # A second, concurrent delete of the same row finds it gone, and stays silent (trap X21).
+        self.is_silent = isinstance(origin, models.Model) and not _is_there(origin, using)
+        self.noted: dict[Group, list[Noted]] = defaultdict(list)
+        self.uids: dict[Group, uuid.UUID] = defaultdict(uuid.uuid4)
+        self.loaded: dict[tuple[str, str, Any], Any] = {}
+        self.written: set[Row] = set()
+        self.inner: list[tuple[set[Row], list[int]]] = []
+
+    def load(self, event: type[ModelEvent], instance: models.Model) -> None:
+        """Set the related objects a snapshot reads, each fetched once per act."""
+        for name in event.related:
+            field: Any = instance._meta.get_field(name)
+            key = (instance._meta.label, name, getattr(instance, field.attname))
+            if field.is_cached(instance):
+                self.loaded[key] = getattr(instance, name)
+            elif key in self.loaded:
+                setattr(instance, name, self.loaded[key])
+            else:
+                self.loaded[key] = getattr(instance, name)
+
+    def cause_of(self, rows: list[Noted]) -> Subject | None:
+        """The origin, when rows went with something else; a bulk delete names itself."""
+        if self.is_bulk:
+            return self.cause if len(rows) > 1 or rows[0].subject["model"] != self.of_model else None
+        origin = (self.cause["model"], self.cause["pk"])
+        return self.cause if any(row.key != origin for row in rows) else None
+
+    def write(self, told: set[Row]) -> list[int]:
+        """Record what was noted, without the rows that another act has told of. Gives the alerts' `seq`."""
+        seqs = []
+        noted, self.noted = self.noted, defaultdict(list)
+        self.loaded.clear()
+        for (event, audience), rows in noted.items():
+            rows = [row for row in rows if (event.kind, *row.key) not in told]
+            if rows and not self.is_silent:
+                seqs.append(report(event, rows, cause=self.cause_of(rows), uid=self.uids[event, audience]))
+                self.written.update((event.kind, *row.key) for row in rows)
+        return seqs
+
+
+open_acts: WeakKeyDictionary[BaseDatabaseWrapper, list[Act]] = WeakKeyDictionary()
+
+
+def note_delete(event: type[ModelEvent], instance: models.Model, arguments: Mapping[str, Any]) -> None:
+    """`pre_delete`: take the snapshot of one row into the act at hand."""
+    using = arguments["using"]
+    connection = connections[using]
+    block = connection.atomic_blocks[-1] if connection.atomic_blocks else None
+    if block is None:
+        # Somebody sends the signal without a transaction: there is no act to wait for.
+        noted = note(event, instance, arguments)
+        if noted is not None:
+            report(event, [noted])
+        return
+    act = _act_of(connection, block)
+    if act is not None:
+        _load(act, event, instance)
+    noted = note(event, instance, arguments)
+    if noted is None:
+        return
+    if act is None:
+        act = Act(block, arguments.get("origin") or instance, using)
+        open_acts.setdefault(connection, []).append(act)
+        if event.related:
+            _load(act, event, instance)
+    act.noted[event, noted.audience].append(noted)
+
+
+def finish_delete(using: str) -> None:
+    """`post_delete`: write the act of the innermost block, if it is not written yet."""
+    connection = connections[using]
+    act = _act_of(connection, connection.atomic_blocks[-1]) if connection.atomic_blocks else None
+    if act is None or not act.noted:
+        return
+    acts = open_acts[connection]
+    outer = acts[: acts.index(act)]
+    seqs = act.write(_told_by_inner(act).union(*(other.written for other in outer)))
+    for other in outer:
+        other.inner.append((act.written, seqs))
+
+
+def _told_by_inner(act: Act) -> set[Row]:
+    """The rows of this act that an inner act has reported and that its savepoint did not take back."""
+    told: set[Row] = set()
+    for rows, seqs in act.inner:
+        mine = {(event.kind, *row.key) for (event, _), noted in act.noted.items() for row in noted}
+        if rows & mine and Alert.objects.filter(seq__in=seqs).exists():
+            told |= rows
+    return told
+
+
+def _act_of(connection: BaseDatabaseWrapper, block: object) -> Act | None:
+    """The act of this block. Acts whose block is no longer open are dropped on the way."""
+    acts = open_acts.get(connection)
+    if not acts:
+        return None
+    if acts[-1].block is not block:
+        blocks = {id(open_block) for open_block in connection.atomic_blocks}
+        acts[:] = [act for act in acts if id(act.block) in blocks]
+    return acts[-1] if acts and acts[-1].block is block else None
+
+
+def _load(act: Act, event: type[ModelEvent], instance: models.Model) -> None:
+    try:
+        act.load(event, instance)
+    except Exception:
+        logger.exception("%s: a related object of %r could not be loaded.", event.kind, event.related)
+
+
+def _is_there(origin: models.Model, using: str) -> bool:
+    rows = type(origin)._base_manager.using(using).filter(pk=origin.pk).select_for_update()
+    return bool(list(rows.values_list("pk", flat=True)))
+
+
+def _concrete(model: type[models.Model]) -> str:
+    return (model._meta.concrete_model or model)._meta.label_lower
+
+
+def _cause(origin: Any) -> Subject:
+    if isinstance(origin, QuerySet):
+        label = f"bulk delete of {origin.model._meta.verbose_name_plural}"
+        return Subject(model=_concrete(origin.model), pk="", label=label)
+    return subject_of(origin)

@@ -1,0 +1,33 @@
+"""This app's settings with their defaults: `settings.ALERTS`, a dictionary; every key may be left out."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from django.conf import settings
+
+
+@dataclass(frozen=True)
+class Conf:
+    """Read once per use through `conf()`, so that tests may override `settings.ALERTS`."""
+
+    RELAY: str = "thread"  # thread: the relay runs in the web process; off: `manage.py relay` runs elsewhere
+    ORIGINS: tuple[str, ...] = ()  # further origins, scheme://host:port, whose pages may open the feed
+    WINDOW: int = 256  # unacknowledged alerts per socket; its bytes are 1 KiB for each
+    HEARTBEAT: int = 15  # seconds between two heartbeats
+    TRUSTED_PROXY: tuple[str, ...] = ()  # addresses whose X-Forwarded-For is believed
+    SITE_NAME: str = "Alerts"
+    SITE_URL: str = "http://127.0.0.1:8000"
+    SOCKETS_PER_USER: int = 5_000  # in one process; the next is closed with 4509
+    SOCKETS: int = 20_000  # in one process; the next is closed with 4013
+    RECHECK: float = 5.0  # seconds between two looks at the rights and reads of connected users
+
+
+def conf() -> Conf:
+    given: dict[str, Any] = getattr(settings, "ALERTS", {})
+    known = {field.name for field in fields(Conf)}
+    values = {name: value for name, value in given.items() if name in known}
+    return Conf(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def unknown_keys() -> list[str]:
+    return sorted(set(getattr(settings, "ALERTS", {})) - {field.name for field in fields(Conf)})

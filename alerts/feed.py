@@ -1,0 +1,147 @@
+"""Reads of the log. Every reader is a cursor: "all up to here has been seen", and reads on from there to the head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import QuerySet
+
+from . import reads
+from .audiences import keys_of
+from .frames import Entry, entry
+from .models import Alert
+from .outbox import Subject
+from .relay.head import read_head, using
+
+PAGE = 50
+NEVER_READ = ("data", "expanded_at")
+
+
+@dataclass(frozen=True)
+class Card:
+    """An alert as a page shows it."""
+
+    uid: UUID
+    position: int
+    kind: str
+    level: str
+    title: str
+    body: str
+    url: str
+    actor: dict[str, str] | None
+    subjects: list[Subject]
+    count: int
+    cause: Subject | None
+    created: datetime
+    is_read: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of one user's list, newest first, and the head it reaches up to: the socket goes on from there."""
+
+    alerts: list[Card]
+    epoch: str
+    position: int
+    unread: int
+    reads_version: int
+    older: str | None
+    newer: bool
+
+
+def log() -> QuerySet[Alert]:
+    """The numbered alerts, without what readers never need."""
+    return Alert.objects.using(using()).filter(position__isnull=False).defer(*NEVER_READ)
+
+
+def visible(keys: Iterable[str]) -> QuerySet[Alert]:
+    return log().filter(audience__in=sorted(keys))
+
+
+def page(user: AbstractBaseUser, *, before: int | None = None) -> Page:
+    """The head first, then the list up to it, outside any transaction: nothing falls between page and socket."""
+    head = read_head()
+    state = reads.state_of(user, head.position)
+    keys = keys_of(user)
+    alerts = visible(keys).filter(position__lte=head.position)
+    if before is not None:
+        alerts = alerts.filter(position__lt=before)
+    found = list(alerts.order_by("-position")[: PAGE + 1])
+    shown = found[:PAGE]
+    read = reads.read_among(state, shown)
+    return Page(
+        alerts=[card(alert, alert.seq in read) for alert in shown],
+        epoch=head.epoch,
+        position=head.position,
+        unread=reads.unread_count(state, keys, head.position),
+        reads_version=state.version,
+        older=f"?before={shown[-1].position}" if len(found) > PAGE else None,
+        newer=before is not None,
+    )
+
+
+def card(alert: Alert, is_read: bool) -> Card:
+    assert alert.position is not None
+    return Card(
+        uid=alert.uid,
+        position=alert.position,
+        kind=alert.kind,
+        level=alert.level,
+        title=alert.title,
+        body=alert.body,
+        url=alert.url,
+        actor={"id": alert.actor_id, "label": alert.actor} if alert.actor else None,
+        subjects=alert.subjects,
+        count=alert.count,
+        cause=alert.cause,
+        created=alert.created,
+        is_read=is_read,
+    )
+
+
+def find(user: AbstractBaseUser, uid: UUID) -> Alert | None:
+    """One alert, if this user may see it."""
+    return Alert.objects.using(using()).filter(uid=uid, position__isnull=False, audience__in=keys_of(user)).first()
+
+
+class Rows(Sequence[Subject]):
+    """Everything an act touched, for a paginator: the alert's subjects, then its chunks, each read only when shown."""
+
+    def __init__(self, alert: Alert) -> None:
+        self._alert = alert
+        self._first: list[Subject] = alert.subjects
+
+    def __len__(self) -> int:
+        return max(len(self._first), self._alert.count if len(self._first) < self._alert.count else 0)
+
+    def __getitem__(self, wanted: Any) -> Any:
+        if not isinstance(wanted, slice):
+            return self[wanted : wanted + 1][0]
+        from .outbox import CHUNK
+
+        start, stop, _ = wanted.indices(len(self))
+        rows = self._first[start:stop]
+        first, last = start - len(self._first), stop - len(self._first)
+        if last <= 0:
+            return rows
+        chunks = self._alert.chunks.filter(chunk__range=(max(first, 0) // CHUNK, (last - 1) // CHUNK))
+        for chunk in chunks.order_by("chunk"):
+            offset = chunk.chunk * CHUNK
+            rows = rows + chunk.rows[max(first - offset, 0) : last - offset]
+        return rows
+
+
+def entries(after: int, up_to: int) -> list[Entry]:
+    """Everything in (after, up_to], for every audience."""
+    return [entry(alert) for alert in log().filter(position__gt=after, position__lte=up_to).order_by("position")]
+
+
+def entries_for(keys: Iterable[str], after: int, up_to: int, limit: int) -> list[Entry]:
+    """The first `limit` in (after, up_to] that concern one of these keys."""
+    alerts = visible(keys).filter(position__gt=after, position__lte=up_to).order_by("position")[:limit]
+    return [entry(alert) for alert in alerts]

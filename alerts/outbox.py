@@ -1,0 +1,107 @@
+"""Writes the alert in the transaction of what it reports: both are committed, or neither."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypedDict
+
+from django.db import models, router, transaction
+from django.utils import timezone
+
+from . import clean
+from .actors import Actor, current_actor
+from .audiences import Audience, as_key
+from .kinds import transports_of
+from .models import Alert, AlertRows, Level
+from .relay.bell import bell
+
+SUBJECTS = 20  # named in the alert itself
+CHUNK = 1_000  # further rows in one AlertRows
+
+
+class Subject(TypedDict):
+    """A row an alert tells of, as text: it may be gone."""
+
+    model: str
+    pk: str
+    label: str
+
+
+def subject_of(instance: models.Model, label: object = None) -> Subject:
+    try:
+        shown = clean.text(instance if label is None else label, clean.LABEL)
+    except Exception:
+        shown = f"{instance._meta.verbose_name} {instance.pk}"
+    model = instance._meta.concrete_model or type(instance)
+    return Subject(model=model._meta.label_lower, pk=clean.text(instance.pk, clean.KEY), label=shown)
+
+
+def record(
+    *,
+    kind: str,
+    audience: Audience | str,
+    title: str,
+    body: str = "",
+    level: str = Level.INFO,
+    url: str = "",
+    subjects: Iterable[models.Model | Subject] = (),
+    count: int | None = None,
+    cause: models.Model | Subject | None = None,
+    data: Mapping[str, Any] | None = None,
+    actor: Actor | None = None,
+    uid: uuid.UUID | None = None,
+) -> Alert:
+    """Write one alert: one INSERT, and one more per 1,000 subjects above 20. Rings the bell after the commit.
+
+    For what sends no signals (bulk operations, raw SQL): call it inside the same `transaction.atomic` as the
+    act, else an act that fails later is reported all the same. Text over its limit is cut with a mark; `count`
+    defaults to the number of subjects; a `url` that is not a path on this site is left out. The transports are
+    those of the declaration of this `kind`, none for an undeclared one.
+
+    Raises UnknownAudience, ValueError for a bad `level` or `kind`, TypeError for `data` that is no JSON, and
+    whatever the database says.
+    """
+    if level not in Level.values:
+        raise ValueError(f"{level!r} is no level. Use one of {', '.join(Level.values)}.")
+    if not kind or len(kind) > 100:
+        raise ValueError(f"{kind!r} is no kind. Write it as 'app.event', at most 100 characters.")
+    rows = [subject_of(row) if isinstance(row, models.Model) else row for row in subjects]
+    who = actor or current_actor()
+    now = timezone.now()
+    alert = Alert(
+        uid=uid or uuid.uuid4(),
+        kind=kind,
+        level=level,
+        audience=as_key(audience),
+        title=clean.text(title, clean.TITLE),
+        body=clean.text(body, clean.BODY),
+        url=clean.path(url),
+        actor=clean.text(who.label, clean.LABEL),
+        actor_id=clean.text(who.id, clean.KEY),
+        subjects=rows[:SUBJECTS],
+        count=max(len(rows), 1) if count is None else count,
+        cause=subject_of(cause) if isinstance(cause, models.Model) else cause,
+        data=clean.data(data or {}),
+        created=now,
+        # Nothing to expand is expanded at birth: the relay never looks at it for that again.
+        expanded_at=None if transports_of(kind) else now,
+    )
+    write(alert, rows[SUBJECTS:])
+    return alert
+
+
+def write(alert: Alert, further: Sequence[Subject]) -> None:
+    using = router.db_for_write(Alert)
+    if further:
+        with transaction.atomic(using=using, savepoint=False):
+            alert.save(force_insert=True, using=using)
+            remaining = iter(further)
+            for chunk, rows in enumerate(iter(lambda: list(islice(remaining, CHUNK)), [])):
+                AlertRows(alert=alert, chunk=chunk, rows=rows).save(force_insert=True, using=using)
+            transaction.on_commit(bell.ring, using=using, robust=True)
+    else:
+        alert.save(force_insert=True, using=using)
+        # Always, and with no flag: a flag would stick after a rolled-back savepoint.
+        transaction.on_commit(bell.ring, using=using, robust=True)

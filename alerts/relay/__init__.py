@@ -1,0 +1,1 @@
+"""The relay: numbers what was committed, publishes it, expands it into deliveries, and delivers those."""

@@ -1,0 +1,114 @@
+"""Carries deliveries: leased, checked, sent; else tried again later, or dead with its reason.
+
+The life of a Delivery: `waiting` until it is due; `leased` by one relay; `sending` from just before the message is
+handed over; `sent` when the other side has taken it. A failure makes it `waiting` again, later; a permanent one, or one
+too many, `dead`. A recipient who has left the audience meanwhile makes it `dropped`; an admin may make it `discarded`.
+A relay that dies while `sending` leaves it unknown whether the message went: it is sent again, as the same message.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import F, QuerySet
+from django.db.models.functions import Now
+
+from ..audiences import includes
+from ..clean import BODY, text
+from ..exceptions import ConnectionLost, TransportError
+from ..models import Delivery
+from ..retry import delay
+from ..transports import Session, Transport
+from .head import using
+from .leases import Leases
+
+logger = logging.getLogger(__name__)
+BATCH = 50
+State = Delivery.State
+
+
+class Deliverer:
+    """Carries one transport's deliveries, one after another. One per relay and transport."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.leases = Leases(transport.name)
+        self.is_stopping = False
+
+    def deliver(self) -> bool:
+        """Carry up to 50 due deliveries. Gives whether there may be more to do at once."""
+        keys = self.leases.take_over() + self.leases.take(BATCH)
+        if not keys:
+            return False
+        session: Session | None = None
+        try:
+            for place, key in enumerate(keys):
+                if self.is_stopping:
+                    break
+                try:
+                    session = self._carry(key, session)
+                except ConnectionLost as error:
+                    # Not this message's fault, and the next would meet the same: all of them wait.
+                    for waiting in keys[place:]:
+                        self._failed(waiting, error)
+                    break
+        finally:
+            if session is not None:
+                session.close()
+            self.leases.give_back()
+        return True
+
+    def _carry(self, key: int, session: Session | None) -> Session | None:
+        delivery = self._mine(key).select_related("alert").first()
+        if delivery is None:
+            return session  # taken over meanwhile
+        recipient = self._recipient(delivery)
+        if recipient is None:
+            self._mine(key).update(state=State.DROPPED, reason="The recipient is no longer in the audience.")
+            return session
+        if session is None:
+            session = self.transport.open()
+        if not self._mine(key).filter(state=State.LEASED).update(state=State.SENDING):
+            return session
+        try:
+            session.send(delivery, recipient)
+        except ConnectionLost as error:
+            session.close()
+            self._failed(key, error)
+            return None
+        except TransportError as error:
+            self._failed(key, error)
+        except Exception as error:
+            logger.exception("The transport %s failed on delivery %s.", self.transport.name, key)
+            session.close()
+            self._failed(key, TransportError(f"{type(error).__name__}: {error}"))
+            return None
+        else:
+            self._mine(key).update(state=State.SENT, attempts=F("attempts") + 1, reason="")
+        return session
+
+    def _recipient(self, delivery: Delivery) -> AbstractBaseUser | None:
+        """The recipient, if they still are in the audience: asked again at the last moment."""
+        user = get_user_model()._default_manager.filter(pk=delivery.recipient).first()
+        return user if user is not None and includes(delivery.alert.audience, user) else None
+
+    def _failed(self, key: int, error: TransportError) -> None:
+        row = self._mine(key).values_list("attempts", flat=True).first()
+        if row is None:
+            return
+        attempts = row + 1
+        pause = None if error.permanent else delay(attempts)
+        reason = text(error, BODY)
+        if pause is None:
+            logger.warning("Delivery %s by %s is dead: %s", key, self.transport.name, reason)
+            self._mine(key).update(state=State.DEAD, attempts=attempts, reason=reason, holder="")
+        else:
+            self._mine(key).update(
+                state=State.WAITING, attempts=attempts, reason=reason, holder="", next_try=Now() + pause
+            )
+
+    def _mine(self, key: int) -> QuerySet[Delivery]:
+        held = (State.LEASED, State.SENDING)
+        return Delivery.objects.using(using()).filter(pk=key, holder=self.leases.holder, state__in=held)

@@ -1,0 +1,166 @@
+"""Turns rows a signal told of into one `record()`. Whatever breaks in a declaration, the act it reports goes on."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import models
+
+from . import clean
+from .audiences import SUPERUSERS, as_key
+from .outbox import Subject, record, subject_of
+
+if TYPE_CHECKING:
+    from .events import Event, ModelEvent, SignalEvent
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """One row as it was at the signal. `is_broken`: its declaration failed, the alert will have a default text."""
+
+    audience: str
+    subject: Subject
+    data: Mapping[str, Any] = field(default_factory=dict)
+    is_broken: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.subject["model"], self.subject["pk"]
+
+    def with_key(self, instance: models.Model) -> Noted:
+        return replace(self, subject=Subject(**{**self.subject, "pk": clean.text(instance.pk, clean.KEY)}))
+
+
+def note(event: type[ModelEvent], instance: models.Model, arguments: Mapping[str, Any]) -> Noted | None:
+    """The snapshot of one row, or None when the declaration is muted or does not apply."""
+    from .events import call, instance_of, is_muted
+
+    if is_muted(event.kind):
+        return None
+    declaration = instance_of(event)
+    is_broken = False
+    data: Mapping[str, Any] = {}
+    label: object = None
+    try:
+        if not call(declaration.applies, instance, arguments):
+            return None
+        data = clean.data(call(declaration.snapshot, instance, arguments))
+        label = declaration.label(instance)
+    except Exception:
+        _log(event)
+        is_broken = True
+    return Noted(_audience(event, instance), subject_of(instance, label), data, is_broken)
+
+
+def report_all(
+    event: type[ModelEvent], noted: Sequence[Noted], *, cause: models.Model | Subject | None = None
+) -> None:
+    """One alert for each audience among the rows of one act."""
+    by_audience: dict[str, list[Noted]] = defaultdict(list)
+    for row in noted:
+        by_audience[row.audience].append(row)
+    for rows in by_audience.values():
+        report(event, rows, cause=cause)
+
+
+def report(
+    event: type[Event],
+    noted: Sequence[Noted],
+    *,
+    cause: models.Model | Subject | None = None,
+    uid: UUID | None = None,
+) -> int:
+    """One alert for rows of one act and one audience. Gives its `seq`."""
+    first = noted[0]
+    many = len(noted) > 1
+    values = {"pk": first.subject["pk"], **first.data, "count": len(noted)}
+    if first.is_broken:
+        title, body, url = _default(event, first, len(noted)), "", ""
+    else:
+        try:
+            title = (event.title_many if many and event.title_many else event.title).format_map(values)
+            if many and not event.title_many:
+                title = f"{clean.text(title, clean.TITLE - 25)} and {len(noted) - 1:,} more"
+            body = event.body.format_map(values)
+            url = "" if many else event.url.format_map(values)
+        except Exception:
+            _log(event)
+            title, body, url = _default(event, first, len(noted)), "", ""
+    return record(
+        kind=event.kind,
+        audience=first.audience,
+        level=event.level,
+        title=title,
+        body=body,
+        url=url,
+        subjects=[row.subject for row in noted if row.subject["model"]],
+        count=len(noted),
+        cause=cause,
+        data={} if many else first.data,
+        uid=uid,
+    ).seq
+
+
+def report_signal(event: type[SignalEvent], sender: object, arguments: Mapping[str, Any]) -> None:
+    """One alert for one signal of somebody's own."""
+    from .events import call, instance_of, is_muted
+
+    if is_muted(event.kind):
+        return
+    declaration = instance_of(event)
+    subjects: list[models.Model] = []
+    data: Mapping[str, Any] = {}
+    is_broken = False
+    try:
+        if not call(declaration.applies, sender, arguments):
+            return
+        data = clean.data(call(declaration.snapshot, sender, arguments))
+        subjects = list(call(declaration.subjects, sender, arguments))
+    except Exception:
+        _log(event)
+        is_broken = True
+    values = {**data, "count": max(len(subjects), 1), "pk": subjects[0].pk if subjects else ""}
+    title, body, url = event.kind, "", ""
+    if not is_broken:
+        try:
+            title, body, url = (text.format_map(values) for text in (event.title, event.body, event.url))
+        except Exception:
+            _log(event)
+    record(
+        kind=event.kind,
+        audience=_audience(event, arguments),
+        level=event.level,
+        title=title,
+        body=body,
+        url=url,
+        subjects=subjects,
+        data=data,
+    )
+
+
+def _audience(event: type[Event], about: object) -> str:
+    try:
+        return as_key(event.audience, about)
+    except Exception:
+        _log(event)
+        return SUPERUSERS
+
+
+def _default(event: type[Event], first: Noted, count: int) -> str:
+    more = f" and {count - 1:,} more" if count > 1 else ""
+    return f"{event.kind}: {clean.text(first.subject['label'], 100)}{more}"
+
+
+def _log(event: type[Event]) -> None:
+    logger.exception(
+        "The declaration %s.%s failed; its alert goes out with a default text. Mend the declaration.",
+        event.__module__,
+        event.__qualname__,
+    )

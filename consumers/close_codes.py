@@ -1,0 +1,25 @@
+"""Why a socket is closed. 4000 to 4499: reconnect and resume; 4500 to 4999: do not (trap X14: the only range open to us)."""
+
+from enum import IntEnum
+
+
+class CloseCode(IntEnum):
+    NEVER_ACKNOWLEDGED = 4009
+    RESTARTING = 4012
+    FULL = 4013
+    TOO_MANY_COMMANDS = 4029
+    SIGNED_OUT = 4501
+    PERMISSION_LOST = 4503
+    TOO_MANY_CONNECTIONS = 4509
+    BINARY = 4520
+    NOT_UTF8 = 4521
+    TOO_BIG = 4522
+
+    @property
+    def reason(self) -> str:
+        """The word a `bye` frame gives."""
+        return self.name.lower()
+
+    @property
+    def may_reconnect(self) -> bool:
+        return self < 4500

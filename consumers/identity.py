@@ -1,0 +1,125 @@
+"""Who a socket belongs to, read from the session cookie, and asked again as long as it is open."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from importlib import import_module
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib.auth import get_user, get_user_model
+from django.contrib.auth.models import AbstractBaseUser, Group
+from django.http import HttpRequest
+from django.utils import timezone
+
+from alerts import reads
+from alerts.audiences import keys_of
+from alerts.relay.head import read_head
+
+Scope = Mapping[str, Any]
+Signature = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One signed-in user: what they may see, what they have read. `signature` changes whenever their rights might."""
+
+    user: AbstractBaseUser
+    name: str
+    keys: frozenset[str]
+    signature: Signature
+    reads_version: int
+    unread: int
+    counted_up_to: int  # the position up to which `unread` counts
+
+    @property
+    def own_key(self) -> str:
+        return f"user:{self.user.pk}"
+
+
+def session_key_of(scope: Scope) -> str:
+    """The session cookie of a handshake, or nothing."""
+    for name, value in scope["headers"]:
+        if name == b"cookie":
+            try:
+                morsel = SimpleCookie(value.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
+            except CookieError:
+                return ""
+            return morsel.value if morsel else ""
+    return ""
+
+
+def digest(session_key: str) -> str:
+    """What stands for a session in hints: never the key itself."""
+    return hashlib.sha256(session_key.encode()).hexdigest()
+
+
+def user_of(session_key: str) -> AbstractBaseUser | None:
+    """The active user of a session, as Django's own sign-in finds them: password changes count."""
+    if not session_key:
+        return None
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    user = get_user(request)
+    return user if user.is_authenticated and user.is_active else None
+
+
+def identify(session_key: str) -> Identity | None:
+    """The identity behind a session, or None."""
+    user = user_of(session_key)
+    if user is None:
+        return None
+    head = read_head().position
+    state = reads.state_of(user, head)
+    keys = keys_of(user)
+    return Identity(
+        user=user,
+        name=user.get_username(),
+        keys=keys,
+        signature=signatures([str(user.pk)]).get(str(user.pk), ()),
+        reads_version=state.version,
+        unread=reads.unread_count(state, keys, head),
+        counted_up_to=head,
+    )
+
+
+def signatures(users: Sequence[str]) -> dict[str, Signature]:
+    """What decides the rights of these users, in four queries for all of them. A user who is gone is missing."""
+    model = get_user_model()
+    names = [n for n in ("is_active", "is_staff", "is_superuser", "password") if _has_field(model, n)]
+    rows = model._default_manager.filter(pk__in=users).values_list("pk", *names)
+    found: dict[str, Signature] = {str(pk): tuple(values) for pk, *values in rows}
+    if not _has_field(model, "groups"):
+        return found
+    rights: dict[str, set[Any]] = {user: set() for user in found}
+    user_model = cast(Any, model)
+    own = user_model.user_permissions.through._default_manager.filter(**{f"{model._meta.model_name}__in": list(found)})
+    for pk, permission in own.values_list(f"{model._meta.model_name}_id", "permission_id"):
+        rights[str(pk)].add(permission)
+    member = user_model.groups.through._default_manager.filter(**{f"{model._meta.model_name}__in": list(found)})
+    members = list(member.values_list(f"{model._meta.model_name}_id", "group_id"))
+    of_group: dict[Any, list[Any]] = {}
+    granted = cast(Any, Group.permissions).through._default_manager.filter(group__in={group for _, group in members})
+    for group, permission in granted.values_list("group_id", "permission_id"):
+        of_group.setdefault(group, []).append(permission)
+    for pk, group in members:
+        rights[str(pk)].update(of_group.get(group, ()))
+    return {user: (*values, frozenset(rights[user])) for user, values in found.items()}
+
+
+def ended_sessions(session_keys: Iterable[str]) -> set[str]:
+    """Those of these sessions that are gone or over, in one query where sessions are rows."""
+    keys = set(session_keys)
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    if hasattr(store, "get_model_class"):
+        model = store.get_model_class()
+        alive = model._default_manager.filter(session_key__in=keys, expire_date__gt=timezone.now())
+        return keys - set(alive.values_list("session_key", flat=True))
+    return {key for key in keys if not store().exists(key)}
+
+
+def _has_field(model: Any, name: str) -> bool:
+    return any(field.name == name for field in model._meta.get_fields())

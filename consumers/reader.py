@@ -1,0 +1,66 @@
+"""One signed-in user in this process: their rights, their unread count, and all their open sockets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import AbstractBaseUser
+
+from alerts.reads import MOST
+
+from .identity import Identity
+from .tail import Tail
+
+if TYPE_CHECKING:
+    from .feed import Feed
+
+
+class Reader:
+    """Shared by the sockets of one user. The tail wakes it, and it wakes them."""
+
+    def __init__(self, identity: Identity, tail: Tail) -> None:
+        self.tail = tail
+        self.feeds: set[Feed] = set()
+        self.adopt(identity)
+
+    def adopt(self, identity: Identity) -> None:
+        """Take over what was read just now. The caller moves it in the tail's index when its keys changed."""
+        self.user: AbstractBaseUser = identity.user
+        self.name = identity.name
+        self.keys = identity.keys
+        self.own_key = identity.own_key
+        self.shared_keys = identity.keys - {identity.own_key}
+        self.signature = identity.signature
+        self.reads_version = identity.reads_version
+        self._unread = identity.unread
+        self._counted_up_to = identity.counted_up_to
+
+    @property
+    def unread(self) -> int:
+        """The unread count, up to date with the tail: what came since the last count is unread."""
+        if self._counted_up_to < self.tail.head:
+            newer = self.tail.count_between(self._counted_up_to, self.keys) or 0
+            self._unread = min(self._unread + newer, MOST)
+            self._counted_up_to = self.tail.head
+        return self._unread
+
+    def wake(self, position: int) -> None:
+        for feed in self.feeds:
+            feed.wake(position)
+
+    def look(self) -> None:
+        for feed in self.feeds:
+            feed.look()
+
+    def note_reads(self, version: int, unread: int, counted_up_to: int) -> None:
+        """A count made by the database just now."""
+        self.reads_version = max(self.reads_version, version)
+        self._unread, self._counted_up_to = unread, counted_up_to
+
+    def hear_reads(self, *, version: int, unread: int, counted_up_to: int, frame: str) -> None:
+        """The user's reads changed here or elsewhere: every socket is told, once."""
+        if version <= self.reads_version:
+            return
+        self.note_reads(version, unread, counted_up_to)
+        for feed in self.feeds:
+            feed.say(frame)

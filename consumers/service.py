@@ -1,0 +1,129 @@
+"""What one server process has besides its sockets: the tail, the readers, the ticker, the watch over rights, the relay."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from alerts.conf import conf
+from alerts.relay.layer import layer
+from alerts.relay.service import Relay
+
+from .close_codes import CloseCode
+from .feed import PATIENCE, Feed
+from .identity import Identity
+from .reader import Reader
+from .tail import Tail
+from .watch import Watch
+
+logger = logging.getLogger(__name__)
+TICK = 1.0  # seconds
+
+
+class Service:
+    """One per process. It starts with lifespan, or with the first request where a server has none (trap X7)."""
+
+    def __init__(self) -> None:
+        self.tail = Tail(self._hear_hint)
+        self.readers: dict[str, Reader] = {}
+        self._watch = Watch(self)
+        self._relay: Relay | None = None
+        self._sockets = 0
+        self._starting: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Idempotent; everyone who comes meanwhile waits for the one start. A start that failed is tried again."""
+        task = self._starting
+        if task is not None and task.done() and not task.cancelled() and task.exception() is None:
+            return
+        if task is None or task.done():
+            task = self._starting = asyncio.create_task(self._start())
+        await asyncio.shield(task)
+
+    async def _start(self) -> None:
+        layer.serve(asyncio.get_running_loop())
+        await self.tail.start()
+        self._tasks = [asyncio.create_task(self._tick()), asyncio.create_task(self._watch.run())]
+        if conf().RELAY == "thread":
+            self._relay = Relay()
+            self._relay.start()
+
+    async def stop(self) -> None:
+        """The loops end after the work at hand."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.tail.stop()
+        if self._relay is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._relay.stop)
+        layer.leave()
+
+    # --- sockets ---
+
+    def admit(self, feed: Feed, identity: Identity) -> CloseCode | None:
+        """Give a socket its reader, or the code that refuses it."""
+        if self._sockets >= conf().SOCKETS:
+            return CloseCode.FULL
+        key = str(identity.user.pk)
+        reader = self.readers.get(key)
+        if reader is not None and len(reader.feeds) >= conf().SOCKETS_PER_USER:
+            return CloseCode.TOO_MANY_CONNECTIONS
+        if reader is None:
+            reader = self.readers[key] = Reader(identity, self.tail)
+            self.tail.add(reader)
+        else:
+            self.adopt(reader, identity)
+        self._sockets += 1
+        reader.feeds.add(feed)
+        feed.reader = reader
+        return None
+
+    def leave(self, feed: Feed) -> None:
+        self._sockets -= 1
+        reader = feed.reader
+        reader.feeds.discard(feed)
+        if not reader.feeds:
+            self.tail.remove(reader)
+            self.readers.pop(str(reader.user.pk), None)
+
+    def adopt(self, reader: Reader, identity: Identity) -> None:
+        """The rights of a user were read anew. Whoever has lost some is closed; a gain counts from here on."""
+        lost = reader.keys - identity.keys
+        self.tail.remove(reader)
+        reader.adopt(identity)
+        self.tail.add(reader)
+        if lost:
+            for feed in list(reader.feeds):
+                feed.close(CloseCode.PERMISSION_LOST)
+
+    def end_session(self, session_digest: str) -> None:
+        for reader in list(self.readers.values()):
+            for feed in list(reader.feeds):
+                if feed.session_digest == session_digest:
+                    feed.close(CloseCode.SIGNED_OUT)
+
+    async def _tick(self) -> None:
+        """Heartbeats that are due, and windows that stay full."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(TICK)
+            now = loop.time()
+            for reader in list(self.readers.values()):
+                for feed in list(reader.feeds):
+                    if feed.full_since is not None and now - feed.full_since > PATIENCE:
+                        feed.close(CloseCode.NEVER_ACKNOWLEDGED)
+                    elif now >= feed.beat_at:
+                        feed.beat()
+
+    def _hear_hint(self, message: dict[str, Any]) -> None:
+        if "reads" in message:
+            change = dict(message["reads"])
+            reader = self.readers.get(change.pop("user"))
+            if reader is not None:
+                reader.hear_reads(**change)
+        elif "rights" in message:
+            self._watch.look_at(message["rights"])
+        elif "ended" in message:
+            self.end_session(message["ended"])

@@ -1,0 +1,325 @@
+"""The tail: this process's end of the log. It holds the newest entries, each encoded once, for every socket to read from.
+
+One life of an entry here: a layer message brings it with its frame, or says only that it is there; or, the message
+lost, the look at the head (once a second, on SQLite at each commit) finds it. Positions it has are dropped, positions
+that do not follow on are fetched first. Then the sockets it concerns are woken, and each reads from its own cursor.
+A cursor further back than the tail reaches is served from the database: in shared pages when near, by audience when far.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from channels.layers import get_channel_layer
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from alerts import feed, frames
+from alerts.frames import Entry
+from alerts.relay.head import Head, new_epoch, read_head, using
+from alerts.relay.layer import GROUP, LIMIT, LOOK_WHEN_DOWN, VERSION, layer
+
+from .pool import in_thread
+
+logger = logging.getLogger(__name__)
+MOST_BYTES = 16 * 1024 * 1024  # of encoded alerts held here
+AT_START = 500  # entries read at start, for the sockets that come back
+DOUBT = 5.0  # seconds
+LOOK = 1.0  # seconds between two looks at the head
+SQLITE_LOOK = 0.025  # seconds between two looks whether SQLite's file has changed
+NEAR = 1_000  # positions; a cursor further back is served by audience
+PAGE = 256  # positions in one shared page
+PAGES = 16  # shared pages kept
+BATCH = 256  # alerts in one frame at most
+
+
+class Reader(Protocol):
+    """What the tail wakes. `keys` without the personal one are shared by all of one role."""
+
+    shared_keys: frozenset[str]
+    own_key: str
+
+    def wake(self, position: int) -> None: ...
+    def look(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a cursor reads next: entries that concern it, and where it stands after them."""
+
+    entries: list[Entry]
+    position: int
+
+
+class Tail:
+    """One per process; every method belongs to the server's loop."""
+
+    def __init__(self, on_hint: Callable[[dict[str, Any]], None]) -> None:
+        self.epoch = ""
+        self.head = 0
+        self.oldest = 1
+        self._entries: list[Entry] = []
+        self._first = 1  # the position of the first entry held
+        self._bytes = 0
+        self._by_role: dict[frozenset[str], set[Reader]] = defaultdict(set)
+        self._by_user: dict[str, set[Reader]] = defaultdict(set)
+        self._pages: OrderedDict[tuple[int, int], asyncio.Task[list[Entry]]] = OrderedDict()
+        self._encoded: dict[tuple[int, int, int], str] = {}
+        self._on_hint = on_hint
+        self._doubted_until = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._refreshing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        head = await in_thread(read_head)
+        self._begin(head)
+        after = max(head.position - AT_START, head.oldest - 1)
+        self._hold(await in_thread(feed.entries, after, head.position), after + 1)
+        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch())]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- readers ---
+
+    def add(self, reader: Reader) -> None:
+        self._by_role[reader.shared_keys].add(reader)
+        self._by_user[reader.own_key].add(reader)
+
+    def remove(self, reader: Reader) -> None:
+        for index, key in ((self._by_role, reader.shared_keys), (self._by_user, reader.own_key)):
+            readers = index[key]  # type: ignore[index]
+            readers.discard(reader)
+            if not readers:
+                del index[key]  # type: ignore[attr-defined]
+
+    def read_at_once(self, after: int, keys: frozenset[str], count: int, size: int) -> Batch | None:
+        """The next entries after a cursor, from memory; None when it lies further back than the tail reaches."""
+        if after >= self.head:
+            return Batch([], after)
+        if after + 1 < self._first:
+            return None
+        return _filter(self._entries, after + 1 - self._first, keys, count, size, self.head)
+
+    async def read(self, after: int, keys: frozenset[str], count: int, size: int) -> Batch:
+        """The next entries after a cursor that lies further back, from the database."""
+        head = self.head
+        if head - after > NEAR:
+            found = await in_thread(feed.entries_for, keys, after, head, min(count, BATCH))
+            batch = _filter(found, 0, keys, count, size, head)
+            is_cut = len(found) == min(count, BATCH) or len(batch.entries) < len(found)
+            return Batch(batch.entries, batch.entries[-1].position) if is_cut and batch.entries else batch
+        number = after // PAGE
+        end = min((number + 1) * PAGE, head)
+        page = await self._page(number, end)
+        start = next((place for place, entry in enumerate(page) if entry.position > after), len(page))
+        return _filter(page, start, keys, count, size, end)
+
+    def frame(self, batch: Batch) -> str:
+        """The `alerts` frame of a batch; sockets that read the same share its encoding."""
+        entries = batch.entries
+        if len(entries) == entries[-1].position - entries[0].position + 1:
+            key = (entries[0].position, entries[-1].position, batch.position)
+            text = self._encoded.get(key)
+            if text is None:
+                if len(self._encoded) > 64:
+                    self._encoded.clear()
+                text = self._encoded[key] = frames.alerts(entries, batch.position)
+            return text
+        return frames.alerts(entries, batch.position)
+
+    def count_between(self, after: int, keys: frozenset[str]) -> int | None:
+        """How many entries after a position concern these keys; None when the tail does not reach back that far."""
+        if after + 1 < self._first:
+            return None
+        return sum(entry.audience in keys for entry in self._entries[after + 1 - self._first :])
+
+    # --- the log ---
+
+    async def refresh(self) -> None:
+        """Read the head anew, and what is new up to it. One flight for all who ask at once."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._refresh())
+        await asyncio.shield(self._refreshing)
+
+    async def _refresh(self) -> None:
+        head = await in_thread(read_head)
+        if head.epoch == self.epoch and head.position < self.head:
+            logger.warning("The log went back from %s to %s: a new epoch begins.", self.head, head.position)
+            await in_thread(new_epoch, instead_of=head.epoch)
+            head = await in_thread(read_head)
+        if head.epoch != self.epoch:
+            self._begin(head)
+            return
+        self.oldest = head.oldest
+        await self._fetch(head.position)
+
+    def _begin(self, head: Head) -> None:
+        self.epoch, self.head, self.oldest = head.epoch, head.position, head.oldest
+        self._hold([], head.position + 1)
+        self._pages.clear()
+        self._wake_all()
+
+    async def _fetch(self, up_to: int) -> None:
+        """Make the tail reach up to a position."""
+        after = self.head
+        if up_to <= after:
+            return
+        if up_to - after > NEAR:
+            # Too far to hold: the sockets read the rest by themselves.
+            self.head = up_to
+            self._hold([], up_to + 1)
+            self._wake_all()
+            return
+        found = await in_thread(feed.entries, after, up_to)
+        if self.head == after:
+            self._advance(found, up_to)
+
+    def _advance(self, entries: Iterable[Entry], up_to: int) -> None:
+        self.head = up_to
+        self._encoded.clear()
+        for entry in entries:
+            self._entries.append(entry)
+            self._bytes += entry.size
+            self._wake(entry)
+        if self._bytes > MOST_BYTES:
+            self._trim()
+
+    def _trim(self) -> None:
+        """Let go of the older half."""
+        cut = len(self._entries) // 2
+        self._hold(self._entries[cut:], self._entries[cut].position if cut else self._first)
+
+    def _hold(self, entries: list[Entry], first: int) -> None:
+        self._entries, self._first = entries, first
+        self._bytes = sum(entry.size for entry in entries)
+        self._encoded.clear()
+
+    def _wake(self, entry: Entry) -> None:
+        if entry.audience.startswith("user:"):
+            for reader in self._by_user.get(entry.audience, ()):
+                reader.wake(entry.position)
+            return
+        for keys, readers in self._by_role.items():
+            if entry.audience in keys:
+                for reader in readers:
+                    reader.wake(entry.position)
+
+    def _wake_all(self) -> None:
+        for readers in self._by_role.values():
+            for reader in readers:
+                reader.look()
+
+    async def _page(self, number: int, end: int) -> list[Entry]:
+        """Positions (number * 256, end], read once for all who ask."""
+        key = (number, end)
+        task = self._pages.get(key)
+        if task is None:
+            task = self._pages[key] = asyncio.create_task(in_thread(feed.entries, number * PAGE, end))
+            while len(self._pages) > PAGES:
+                self._pages.popitem(last=False)
+        try:
+            return await asyncio.shield(task)
+        except Exception:
+            self._pages.pop(key, None)
+            raise
+
+    # --- news ---
+
+    async def _listen(self) -> None:
+        """Layer messages, as long as this process lives. A failure is met with a new channel, and a look at the log."""
+        while True:
+            try:
+                channel_layer: Any = get_channel_layer()
+                channel = await asyncio.wait_for(channel_layer.new_channel(), LIMIT * 2)
+                await asyncio.wait_for(channel_layer.group_add(GROUP, channel), LIMIT * 2)
+                await self.refresh()
+                while True:
+                    await self._hear(await channel_layer.receive(channel))
+            except Exception as error:
+                layer.failed(error)
+                await asyncio.sleep(LOOK)
+
+    async def _hear(self, message: dict[str, Any]) -> None:
+        if message.get("v") != VERSION:
+            await self.refresh()
+        elif "first" in message:
+            await self._hear_frames(message)
+        else:
+            self._on_hint(message)
+
+    async def _hear_frames(self, message: dict[str, Any]) -> None:
+        self._doubted_until = 0.0
+        first, last, brought = message["first"], message["last"], message["frames"]
+        if message["epoch"] != self.epoch:
+            await self.refresh()
+            return
+        while first > self.head + 1:
+            await self._fetch(first - 1)
+        if not brought:
+            await self._fetch(last)
+        elif last > self.head and first <= self.head + 1:
+            self._advance((Entry(*one) for one in brought if one[0] > self.head), last)
+
+    async def _watch(self) -> None:
+        """The net under the layer: once a second the head is read; on SQLite, as soon as anybody has committed."""
+        loop = asyncio.get_running_loop()
+        file = _SqliteFile.of(connections[using()])
+        looked = 0.0
+        while True:
+            pause = LOOK_WHEN_DOWN if layer.is_down or loop.time() < self._doubted_until else LOOK
+            await asyncio.sleep(SQLITE_LOOK if file else pause)
+            try:
+                if not (file and file.has_changed()) and loop.time() - looked < pause:
+                    continue
+                looked = loop.time()
+                before = self.head
+                await self.refresh()
+                if self.head > before and not file:
+                    # The log moved and no message told of it: look more often, until one does.
+                    self._doubted_until = looked + DOUBT
+            except Exception as error:
+                logger.warning("The log cannot be read just now: %s", error)
+                await asyncio.sleep(LOOK)
+
+
+class _SqliteFile:
+    """Tells whether another connection has committed: 3 microseconds, no lock, on the loop itself."""
+
+    @classmethod
+    def of(cls, connection: BaseDatabaseWrapper) -> _SqliteFile | None:
+        name = str(connection.settings_dict["NAME"])
+        return cls(name) if connection.vendor == "sqlite" and os.path.exists(name) else None
+
+    def __init__(self, name: str) -> None:
+        self._connection = sqlite3.connect(f"file:{name}?mode=ro", uri=True, check_same_thread=False, timeout=0)
+        self._version = -1
+
+    def has_changed(self) -> bool:
+        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        changed = version != self._version
+        self._version = version
+        return changed
+
+
+def _filter(entries: list[Entry], start: int, keys: frozenset[str], count: int, size: int, end: int) -> Batch:
+    """Up to `count` entries of these keys, `size` bytes in all but at least one; `end` is where the source ends."""
+    found: list[Entry] = []
+    for place in range(start, len(entries)):
+        entry = entries[place]
+        if entry.audience not in keys:
+            continue
+        if found and (len(found) >= count or size < entry.size):
+            return Batch(found, found[-1].position)
+        found.append(entry)
+        size -= entry.size
+    return Batch(found, end)

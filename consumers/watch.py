@@ -1,0 +1,101 @@
+"""Watches over the users who are connected: who is signed out or has lost rights is closed, whose reads changed is told.
+
+Hints make it immediate; the round every few seconds finds what no hint told of, in a handful of queries for all users.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alerts import frames, reads
+from alerts.conf import conf
+
+from .close_codes import CloseCode
+from .identity import Identity, Signature, ended_sessions, identify, signatures
+from .pool import in_thread
+
+if TYPE_CHECKING:
+    from .reader import Reader
+    from .service import Service
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the database says about the connected users."""
+
+    signatures: dict[str, Signature]
+    ended: set[str]
+    versions: dict[str, int]
+
+
+def see(users: list[str], session_keys: set[str]) -> Seen:
+    return Seen(signatures(users), ended_sessions(session_keys), reads.versions(users))
+
+
+class Watch:
+    """One per process; every method belongs to the server's loop."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._asked = asyncio.Event()
+
+    def look_at(self, users: Iterable[str] | None) -> None:
+        """Look at once, if one of these users (None: any) is connected here."""
+        if users is None or any(user in self._service.readers for user in users):
+            self._asked.set()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self._asked.wait(), conf().RECHECK)
+            except TimeoutError:
+                pass
+            self._asked.clear()
+            try:
+                await self.round()
+            except Exception as error:
+                logger.warning("The rights of connected users cannot be read just now: %s", error)
+
+    async def round(self) -> None:
+        """Look at every connected user once."""
+        readers = dict(self._service.readers)
+        if not readers:
+            return
+        session_keys = {feed.session_key for reader in readers.values() for feed in reader.feeds}
+        seen = await in_thread(see, list(readers), session_keys)
+        for user, reader in readers.items():
+            for feed in list(reader.feeds):
+                if feed.session_key in seen.ended:
+                    feed.close(CloseCode.SIGNED_OUT)
+            if seen.signatures.get(user) != reader.signature:
+                await self._identify(reader)
+            elif seen.versions.get(user, 0) > reader.reads_version:
+                await self._tell_reads(reader)
+
+    async def _identify(self, reader: Reader) -> None:
+        """Something about this user's rights changed: ask for each of their sessions, as a handshake does."""
+        found: Identity | None = None
+        for key in {feed.session_key for feed in reader.feeds}:
+            identity = await in_thread(identify, key)
+            if identity is None or identity.user.pk != reader.user.pk:
+                for feed in list(reader.feeds):
+                    if feed.session_key == key:
+                        feed.close(CloseCode.SIGNED_OUT)
+            else:
+                found = identity
+        if found is not None and reader.feeds:
+            self._service.adopt(reader, found)
+
+    async def _tell_reads(self, reader: Reader) -> None:
+        """Reads changed in a process whose hint was lost: the new version makes each page ask what changed."""
+        change = await in_thread(reads.sync, reader.user, reader.keys, [])
+        frame = frames.reads(version=change.version, unread=change.unread)
+        reader.hear_reads(
+            version=change.version, unread=change.unread, counted_up_to=change.counted_up_to, frame=frame
+        )
