@@ -1,0 +1,1 @@
+"""Tests of script/: what a person types first."""
