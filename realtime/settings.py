@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+
+django_stubs_ext.monkeypatch()  # so that classes of Django take type parameters
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = BASE_DIR / "var"
@@ -73,6 +76,7 @@ INSTALLED_APPS = [
     "posts",
     "alerts",
     "consumers",
+    "realtime",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

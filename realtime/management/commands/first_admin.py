@@ -1,52 +1,58 @@
-"""The first admin of a new clone, so that `script/server` can say how to sign in. Only while DEBUG is on."""
+"""`manage.py first_admin`: somebody to sign in as, while DEBUG is on. `script/server` runs it at every start."""
 
 import secrets
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import transaction
 
-USERNAME = "admin"
+from accounts.models import User
+from alerts.events import muted
+
+FILE = Path(settings.VAR) / "first-admin"
 
 
 class Command(BaseCommand):
-    help = "Makes a first admin when there is none and prints how to sign in. Does nothing when DEBUG is off."
+    help = "With DEBUG on: make a first admin if there is none, and print how to sign in."
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Idempotent. The password is kept in `var/first-admin`; a database made anew gets the same one again."""
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--file", type=Path, default=FILE, help="where its random password is kept (mode 0600)")
+
+    def handle(self, *args: Any, file: Path, **options: Any) -> None:
         if not settings.DEBUG:
             return
-        users = get_user_model()._default_manager
-        kept = Path(settings.VAR) / "first-admin"
-        if (
-            not users.filter(is_superuser=True, is_active=True).exists()
-            and not users.filter(username=USERNAME).exists()
-        ):
-            # The file first: a password that was lost between the two could never be shown again.
-            users.create_superuser(username=USERNAME, email="", password=_password_in(kept) or _new_password(kept))
-        password = _password_in(kept)
-        if not password:
+        username, password = _kept(file)
+        user = User.objects.filter(username=username).first() if username else None
+        if user is None:
+            if User.objects.filter(is_superuser=True).exists():
+                return
+            username, password = username or _free_username(), password or secrets.token_urlsafe(9)
+            _keep(file, username, password)
+            # Nobody is there yet to be told of it.
+            with muted(), transaction.atomic():
+                User.objects.create_superuser(username, password=password)
+        elif not user.check_password(password):
+            self.stdout.write(f"Sign in: {username}, with the password you chose.")
             return
-        admin = users.filter(username=USERNAME, is_active=True).first()
-        if admin is not None and admin.check_password(password):
-            self.stdout.write(f"Sign in: {USERNAME} {password}")
-        else:
-            self.stdout.write(
-                f"The password in {kept} is not that of {USERNAME} any more. "
-                f"For a new one, type: .venv/bin/python manage.py changepassword {USERNAME}"
-            )
+        self.stdout.write(f"Sign in: {username} {password}")
 
 
-def _password_in(kept: Path) -> str:
-    return kept.read_text().strip() if kept.exists() else ""
+def _kept(file: Path) -> tuple[str, str]:
+    if not file.exists():
+        return "", ""
+    username, _, password = file.read_text().strip().partition(" ")
+    return username, password
 
 
-def _new_password(kept: Path) -> str:
-    password = secrets.token_urlsafe(12)
-    kept.parent.mkdir(exist_ok=True)
-    kept.unlink(missing_ok=True)
-    kept.touch(mode=0o600)
-    kept.write_text(password + "\n")
-    return password
+def _keep(file: Path, username: str, password: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(f"{username} {password}\n")
+
+
+def _free_username() -> str:
+    taken = set(User.objects.filter(username__startswith="admin").values_list("username", flat=True))
+    return next(name for number in range(len(taken) + 1) if (name := f"admin{number or ''}") not in taken)

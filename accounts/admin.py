@@ -1,0 +1,19 @@
+"""Users in the admin."""
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+
+from .forms import UserAddForm, UserEditForm
+from .models import User
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):
+    add_form = UserAddForm
+    form = UserEditForm
+    add_fieldsets = (
+        (
+            None,
+            {"classes": ("wide",), "fields": ("username", "email", "usable_password", "password1", "password2")},
+        ),
+    )

@@ -1,0 +1,32 @@
+"""Posts."""
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+from django.urls import reverse
+
+from alerts.atomic import AtomicSave
+
+
+class Post(AtomicSave, models.Model):
+    title = models.CharField(max_length=200)
+    body = models.TextField(blank=True)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="posts")
+    created = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("-created", "-pk")
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("posts:detail", args=[self.pk])
+
+    def may(self, user: AbstractBaseUser | AnonymousUser, action: str) -> bool:
+        """Whether this user may `change` or `delete` it: its author, or staff with the permission."""
+        if not user.is_authenticated:
+            return False
+        is_staff = bool(getattr(user, "is_staff", False))
+        return self.author_id == user.pk or (is_staff and user.has_perm(f"posts.{action}_post"))
