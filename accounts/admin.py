@@ -8,7 +8,7 @@ from .models import User
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(DjangoUserAdmin[User]):
     add_form = UserAddForm
     form = UserEditForm
     add_fieldsets = (

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 
 from .models import ADDRESS_TAKEN, User
 
+
 class OneUserPerAddress(forms.ModelForm[User]):
     """Tells of a taken address beside its field, before the database's constraint does."""
 
@@ -51,7 +52,7 @@ class SignInForm(AuthenticationForm):
         self.fields["username"].label = "Username or e-mail address"
 
 
-class UserAddForm(OneUserPerAddress, AdminUserCreationForm):
+class UserAddForm(OneUserPerAddress, AdminUserCreationForm[User]):
     """The admin's add form; with the address, so that the welcome mail has one (trap X16)."""
 
     class Meta:

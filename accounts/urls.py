@@ -1,5 +1,6 @@
 """`/accounts/`."""
 
+from django.conf import settings
 from django.contrib.auth import views as auth
 from django.urls import path, reverse_lazy
 
@@ -29,6 +30,8 @@ urlpatterns = [
             template_name=page("password_reset"),
             email_template_name="mail/password_reset/body.txt",
             subject_template_name="mail/password_reset/subject.txt",
+            # Not the request's own host, which is what its sender says it is.
+            extra_email_context={"site_name": settings.SITE_NAME, "site_url": settings.SITE_URL},
             success_url=reverse_lazy("accounts:password_reset_done"),
         ),
         name="password_reset",

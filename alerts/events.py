@@ -96,11 +96,12 @@ class ModelEvent(Event):
     related: ClassVar[tuple[str, ...]] = ()
     children: ClassVar[bool] = False
 
-    def applies(self, instance: Any) -> bool:
+    # Any arguments here, so that a declaration's own, narrower signature is no type error.
+    def applies(self, *instance: Any, **arguments: Any) -> bool:
         """Whether this row is worth an alert."""
         return True
 
-    def snapshot(self, instance: Any) -> Mapping[str, Any]:
+    def snapshot(self, *instance: Any, **arguments: Any) -> Mapping[str, Any]:
         """What the alert will say, as JSON of at most 16 KB. Taken at the signal, while the row is there."""
         return {}
 
@@ -116,13 +117,13 @@ class SignalEvent(Event):
     alert is committed by itself, at once.
     """
 
-    def applies(self, sender: Any) -> bool:
+    def applies(self, *sender: Any, **arguments: Any) -> bool:
         return True
 
-    def snapshot(self, sender: Any) -> Mapping[str, Any]:
+    def snapshot(self, *sender: Any, **arguments: Any) -> Mapping[str, Any]:
         return {}
 
-    def subjects(self, sender: Any) -> list[Model]:
+    def subjects(self, *sender: Any, **arguments: Any) -> list[Model]:
         """The rows it is about."""
         return []
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from .models import Post
 
+
 @admin.register(Post)
 class PostAdmin(admin.ModelAdmin[Post]):
     list_display = ("title", "author", "created", "updated")

@@ -4,6 +4,7 @@ from django import forms
 
 from .models import Post
 
+
 class PostForm(forms.ModelForm[Post]):
     class Meta:
         model = Post

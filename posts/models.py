@@ -1,7 +1,7 @@
 """Posts."""
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 from django.db import models
 from django.urls import reverse
 
@@ -24,9 +24,7 @@ class Post(AtomicSave, models.Model):
     def get_absolute_url(self) -> str:
         return reverse("posts:detail", args=[self.pk])
 
-    def may(self, user: AbstractBaseUser | AnonymousUser, action: str) -> bool:
+    def may(self, user: PermissionsMixin | AnonymousUser, action: str) -> bool:
         """Whether this user may `change` or `delete` it: its author, or staff with the permission."""
-        if not user.is_authenticated:
-            return False
-        is_staff = bool(getattr(user, "is_staff", False))
-        return self.author_id == user.pk or (is_staff and user.has_perm(f"posts.{action}_post"))
+        is_author = user.pk is not None and self.author_id == user.pk
+        return is_author or (bool(getattr(user, "is_staff", False)) and user.has_perm(f"posts.{action}_post"))

@@ -5,10 +5,10 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
 from django.db import transaction
-from django.forms import BaseModelForm, ModelForm
+from django.forms import ModelForm
 from django.http import HttpResponse
 from django.urls import reverse_lazy
-from django.views.generic import CreateView, DeleteView, DetailView, ListView, UpdateView
+from django.views.generic import CreateView, DeleteView, DetailView, ListView, UpdateView, View
 from django.views.generic.detail import SingleObjectMixin
 
 from .forms import PostForm
@@ -28,22 +28,21 @@ class PostDetail(DetailView[Post]):
         return super().get_context_data(**kwargs, **rights)
 
 
-class MayChange(UserPassesTestMixin, SingleObjectMixin[Post]):
+class MayChange(UserPassesTestMixin, SingleObjectMixin[Post], View):
     """Anonymous visitors are asked to sign in, others without the right are refused."""
 
     action = "change"
 
     def test_func(self) -> bool:
-        user = self.request.user
-        return user.is_authenticated and self.get_object().may(user, self.action)
+        return self.get_object().may(self.request.user, self.action)
 
 
 class PostCreate(LoginRequiredMixin, CreateView[Post, PostForm]):
     model = Post
     form_class = PostForm
 
-    def form_valid(self, form: BaseModelForm[Post]) -> HttpResponse:
-        form.instance.author = self.request.user
+    def form_valid(self, form: PostForm) -> HttpResponse:
+        form.instance.author_id = self.request.user.pk
         return super().form_valid(form)
 
 

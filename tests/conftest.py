@@ -9,6 +9,7 @@ from tempfile import mkdtemp
 import pytest
 from django.db import connections
 from playwright.async_api import Browser
+from pytest_django import Settings
 
 from tests.servers.chromium import running_chromium
 from tests.servers.postgres import Postgres, private_postgres
@@ -16,6 +17,12 @@ from tests.servers.redis import Redis
 from tests.servers.site import Site
 from tests.servers.smtp import MailServer
 from tests.servers.stack import POSTGRES_KEY, REDIS_KEY
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Settings) -> None:
+    """Hashing is slow on purpose; in-process tests do not try it."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(scope="session")
