@@ -13,7 +13,7 @@ import logging
 import os
 import sqlite3
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -184,7 +184,7 @@ class Tail:
         if self.head == after:
             self._advance(found, up_to)
 
-    def _advance(self, entries: Iterable[Entry], up_to: int) -> None:
+    def _advance(self, entries: list[Entry], up_to: int) -> None:
         self.head = up_to
         self._encoded.clear()
         for entry in entries:
@@ -268,7 +268,7 @@ class Tail:
         if not brought:
             await self._fetch(last)
         elif last > self.head and first <= self.head + 1:
-            self._advance((Entry(*one) for one in brought if one[0] > self.head), last)
+            self._advance([Entry(*one) for one in brought if one[0] > self.head], last)
 
     async def _watch(self) -> None:
         """The net under the layer: once a second the head is read; on SQLite, as soon as anybody has committed."""
