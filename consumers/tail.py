@@ -152,9 +152,10 @@ class Tail:
         await asyncio.shield(self._refreshing)
 
     async def _refresh(self) -> None:
+        known = self.head  # a layer message may move it on while the database answers
         head = await in_thread(read_head)
-        if head.epoch == self.epoch and head.position < self.head:
-            logger.warning("The log went back from %s to %s: a new epoch begins.", self.head, head.position)
+        if head.epoch == self.epoch and head.position < known:
+            logger.warning("The log went back from %s to %s: a new epoch begins.", known, head.position)
             await in_thread(new_epoch, instead_of=head.epoch)
             head = await in_thread(read_head)
         if head.epoch != self.epoch:

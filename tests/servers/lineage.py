@@ -91,6 +91,7 @@ class Lineage:
     async def _hear(self, frame: dict[str, Any]) -> None:
         if frame["type"] != "alerts":
             self.frames.append(frame)
+        assert frame["type"] != "gap", frame
         if frame["type"] == "hello" and not self.epoch:
             self.epoch, self.position = frame["epoch"], frame["position"]
         elif frame["type"] == "alerts":
