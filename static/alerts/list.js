@@ -1,0 +1,90 @@
+// The list on the page: newest on top, never moving what is being read, never longer than it should be.
+
+import { build, setRead } from "./card.js";
+
+const MOST_CARDS = 500;
+const AT_TOP = 40; // pixels scrolled that still count as the top
+
+export class List {
+  constructor(main) {
+    this.list = main.querySelector("#alerts");
+    this.template = main.querySelector("#card");
+    this.empty = main.querySelector("#empty");
+    this.pager = main.querySelector("#pager");
+    this.older = main.querySelector("#older");
+    this.pill = main.querySelector("#newer");
+    this.announcer = main.querySelector("#announcer");
+    this.above = 0; // new ones nobody has scrolled up to yet
+    this.pill.addEventListener("click", () => {
+      scrollTo({ top: 0, behavior: "smooth" });
+      this.list.querySelector("a")?.focus({ preventScroll: true });
+    });
+    addEventListener("scroll", () => this.#isAtTop() && this.#setAbove(0), { passive: true });
+  }
+
+  get ids() {
+    return this.#cards().map((card) => card.dataset.id);
+  }
+
+  /** Put alerts (rising positions) on top. */
+  add(alerts) {
+    const shown = alerts.slice(-MOST_CARDS);
+    const isAtTop = this.#isAtTop();
+    const anchor = isAtTop ? null : this.#firstInView();
+    const before = anchor?.getBoundingClientRect().top;
+    this.list.prepend(...shown.reverse().map((alert) => build(this.template, alert)));
+    if (anchor) scrollBy({ top: anchor.getBoundingClientRect().top - before, behavior: "instant" });
+    this.empty.hidden = true;
+    this.#trim();
+    if (!isAtTop) this.#setAbove(this.above + alerts.length);
+    this.announcer.textContent = alerts.length === 1 ? `New alert: ${alerts[0].title}` : `${alerts.length} new alerts`;
+  }
+
+  mark(id, isRead) {
+    const card = this.list.querySelector(`[data-id="${CSS.escape(id)}"]`);
+    if (card) setRead(card, isRead);
+  }
+
+  markUpTo(position) {
+    for (const card of this.#cards()) {
+      if (Number(card.dataset.position) <= position) setRead(card, true);
+    }
+  }
+
+  /** Take over the list of another copy of this page. */
+  replace(main) {
+    this.list.replaceChildren(...document.importNode(main.querySelector("#alerts"), true).children);
+    this.empty.hidden = this.list.childElementCount > 0;
+    const older = main.querySelector("#older");
+    this.older.setAttribute("href", older.getAttribute("href"));
+    this.pager.hidden = main.querySelector("#pager").hidden;
+    this.#setAbove(0);
+  }
+
+  #cards() {
+    return [...this.list.querySelectorAll(".alert")];
+  }
+
+  #isAtTop() {
+    return scrollY <= AT_TOP;
+  }
+
+  #firstInView() {
+    return [...this.list.children].find((item) => item.getBoundingClientRect().bottom > 0) ?? null;
+  }
+
+  #trim() {
+    while (this.list.childElementCount > MOST_CARDS) this.list.lastElementChild.remove();
+    if (this.list.childElementCount === MOST_CARDS) {
+      const last = this.list.lastElementChild.querySelector(".alert");
+      this.older.href = `?before=${last.dataset.position}`;
+      this.pager.hidden = false;
+    }
+  }
+
+  #setAbove(count) {
+    this.above = count;
+    this.pill.hidden = !count;
+    this.pill.textContent = count === 1 ? "1 new alert ↑" : `${count} new alerts ↑`;
+  }
+}
