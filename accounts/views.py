@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.views import LoginView, PasswordChangeView
@@ -42,6 +43,7 @@ class SignIn(LoginView):
     authentication_form = SignInForm
     template_name = "accounts/login.html"
     redirect_authenticated_user = True
+    extra_context = {"site_name": settings.SITE_NAME}  # Django would take the host for it
 
 
 class PasswordChange(PasswordChangeView):

@@ -88,7 +88,7 @@ def report(
             title = (event.title_many if many and event.title_many else event.title).format_map(values)
             if many and not event.title_many:
                 title = f"{clean.text(title, clean.TITLE - 25)} and {len(noted) - 1:,} more"
-            body = event.body.format_map(values)
+            body = "" if many else event.body.format_map(values)  # what is true of one row
             url = "" if many else event.url.format_map(values)
         except Exception:
             _log(event)

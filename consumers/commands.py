@@ -97,7 +97,7 @@ class Mark(Command):
         user, keys = feed.reader.user, feed.reader.keys
         change = await in_thread(reads.mark, user, keys, ids, is_read=self.is_read)
         if change is not None:
-            answer(feed, change)
+            await answer(feed, change)
 
 
 class Read(Mark):
@@ -115,7 +115,7 @@ class ReadAll(Command):
 
     async def run(self, feed: Feed, fields: Mapping[str, Any]) -> None:
         up_to = self.position(fields, "up_to")
-        answer(feed, await in_thread(reads.mark_all_read, feed.reader.user, feed.reader.keys, up_to))
+        await answer(feed, await in_thread(reads.mark_all_read, feed.reader.user, feed.reader.keys, up_to))
 
 
 class Sync(Command):
@@ -135,13 +135,13 @@ class Ping(Command):
         feed.beat()
 
 
-def answer(feed: Feed, change: reads.Change) -> None:
+async def answer(feed: Feed, change: reads.Change) -> None:
     """A change goes to every socket of the user, here at once; one that changed nothing only to who asked."""
     if change.is_new:
         feed.reader.hear_reads(
             version=change.version, unread=change.unread, counted_up_to=change.counted_up_to, frame=frame(change)
         )
-        tell_reads(feed.reader.user, change)
+        await in_thread(tell_reads, feed.reader.user, change)
     else:
         feed.say(frame(change))
 

@@ -10,8 +10,7 @@ export function build(template, alert) {
   card.dataset.id = alert.id;
   card.dataset.position = alert.position;
   card.dataset.level = alert.level;
-  const icon = card.querySelector("use");
-  icon.setAttribute("href", icon.getAttribute("href").replace(/#.*/, `#${alert.level}`));
+  card.querySelector("use").setAttribute("href", `#icon-${alert.level}`);
   part("alert-level").textContent = `${alert.level[0].toUpperCase()}${alert.level.slice(1)}: `;
   part("alert-link").textContent = alert.title;
   part("alert-link").href = `/alerts/${encodeURIComponent(alert.id)}/`;

@@ -17,8 +17,8 @@ export class Status {
 
   show(state) {
     clearInterval(this.timer);
-    this.element.dataset.state = ICONS[state.name] === "offline" ? (state.name === "ended" ? "ended" : "offline") : state.name;
-    this.icon.setAttribute("href", this.icon.getAttribute("href").replace(/#.*/, `#${ICONS[state.name]}`));
+    this.element.dataset.state = state.name;
+    this.icon.setAttribute("href", `#icon-${ICONS[state.name]}`);
     this.words.textContent = state.words ?? WORDS[state.name];
     this.seconds.textContent = "";
     this.button.hidden = state.name !== "waiting";
