@@ -12,9 +12,11 @@ import asyncio
 import logging
 import os
 import sqlite3
+from bisect import bisect_right
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Protocol
 
 from channels.layers import get_channel_layer
@@ -108,7 +110,7 @@ class Tail:
             return Batch([], after)
         if after + 1 < self._first:
             return None
-        return _filter(self._entries, after + 1 - self._first, keys, count, size, self.head)
+        return _filter(self._entries, self._place_after(after), keys, count, size, self.head)
 
     async def read(self, after: int, keys: frozenset[str], count: int, size: int) -> Batch:
         """The next entries after a cursor that lies further back, from the database."""
@@ -141,7 +143,14 @@ class Tail:
         """How many entries after a position concern these keys; None when the tail does not reach back that far."""
         if after + 1 < self._first:
             return None
-        return sum(entry.audience in keys for entry in self._entries[after + 1 - self._first :])
+        return sum(entry.audience in keys for entry in self._entries[self._place_after(after) :])
+
+    def _place_after(self, position: int) -> int:
+        """Where the entries after a position begin. Positions have no holes, unless somebody removed rows by hand."""
+        place = position + 1 - self._first
+        if place < len(self._entries) and self._entries[place].position == position + 1:
+            return place
+        return bisect_right(self._entries, position, key=attrgetter("position"))
 
     # --- the log ---
 

@@ -28,12 +28,22 @@ def setting(read: Callable[..., Any], name: str, wanted: str, default: Any) -> A
         raise ImproperlyConfigured(f"{name} is not {wanted} ({error}). Mend it in .env or the environment.") from None
 
 
+def switch(name: str, default: str) -> bool:
+    """On or off. Anything else is a mistake, and no quiet off."""
+    value = env.str(name, default=default).lower()
+    if value in ("on", "true", "yes", "1"):
+        return True
+    if value in ("off", "false", "no", "0"):
+        return False
+    raise ImproperlyConfigured(f"{name} is not on or off: {value!r}. Mend it in .env or the environment.")
+
+
 def origin_of(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
-DEBUG = setting(env.bool, "DEBUG", "on or off", True)
+DEBUG = switch("DEBUG", "on")
 SECRET_KEY = env.str("SECRET_KEY", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 if DEBUG:
@@ -110,9 +120,12 @@ TEMPLATES = [
 ]
 
 # --- the database: SQLite with one writer at a time (trap T10), PostgreSQL by DATABASE_URL ---
-DATABASES = {
-    "default": setting(env.db_url, "DATABASE_URL", "a database URL", f"sqlite:///{VAR / 'db.sqlite3'}"),
-}
+DATABASE_URL = env.str("DATABASE_URL", default="") or f"sqlite:///{VAR / 'db.sqlite3'}"
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+if DATABASES["default"].get("ENGINE") not in ("django.db.backends.sqlite3", "django.db.backends.postgresql"):
+    raise ImproperlyConfigured(
+        "DATABASE_URL is not a database URL of PostgreSQL or SQLite. Write it as postgres://user:password@host:5432/name."
+    )
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     VAR.mkdir(exist_ok=True)
     DATABASES["default"]["OPTIONS"] = {

@@ -22,7 +22,7 @@ def run(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.parametrize("arguments", [("manage.py", "check"), ("-m", "uvicorn", "realtime.asgi:application")])
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("given", "words"),
     [
         ({"DEBUG": "off", "SECRET_KEY": ""}, "SECRET_KEY is missing"),
         ({"DEBUG": "off", "ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS names no hosts"),
@@ -35,8 +35,8 @@ def run(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
         ({**PRODUCTION, "REDIS_URL": "redis://elsewhere:6379"}, "REDIS_URL names another host without a password"),
     ],
 )
-def test_a_bad_setting_is_one_line_that_names_it(arguments, settings, words):
-    result = run(*arguments, **settings)
+def test_a_bad_setting_is_one_line_that_names_it(arguments, given, words):
+    result = run(*arguments, **given)
     assert result.returncode != 0
     assert "Traceback" not in result.stderr
     [line] = [line for line in result.stderr.splitlines() if line.strip()]
@@ -44,7 +44,7 @@ def test_a_bad_setting_is_one_line_that_names_it(arguments, settings, words):
 
 
 @pytest.mark.parametrize(
-    ("settings", "check"),
+    ("given", "check"),
     [
         ({"ALERTS_RELAY": "sometimes"}, "alerts.E001"),
         ({"ALERTS_WINDOW": "0"}, "alerts.E002"),
@@ -52,8 +52,8 @@ def test_a_bad_setting_is_one_line_that_names_it(arguments, settings, words):
         ({"ALERTS_ORIGINS": "https://*.example.org"}, "alerts.E004"),
     ],
 )
-def test_a_wrong_value_is_a_check_with_an_id_and_a_hint(settings, check):
-    result = run("manage.py", "check", **settings)
+def test_a_wrong_value_is_a_check_with_an_id_and_a_hint(given, check):
+    result = run("manage.py", "check", **given)
     assert result.returncode == 1
     assert check in result.stderr
     assert "HINT" in result.stderr
