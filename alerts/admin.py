@@ -10,7 +10,6 @@ from django.http import HttpRequest
 
 from .models import Alert, Delivery
 
-
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
 else:

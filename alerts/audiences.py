@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser, Permission as PermissionRow
+from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import Permission as PermissionRow
 from django.db.models import Model, Q, QuerySet
 
 from .exceptions import DeclarationError, UnknownAudience

@@ -53,7 +53,9 @@ class Binding:
         if not (isinstance(model, type) and issubclass(model, Model)):
             raise DeclarationError(f"{self.name}: sender {model!r} is no model. Write sender=TheModel.")
         if model._meta.abstract and not self._event.children:
-            raise DeclarationError(f"{self.name}: {model.__name__} is abstract. Set children = True, or name its models.")
+            raise DeclarationError(
+                f"{self.name}: {model.__name__} is abstract. Set children = True, or name its models."
+            )
         return model
 
     @property
@@ -73,7 +75,7 @@ class Binding:
         return [
             heard
             for heard in {model, *apps.get_models()}
-            if heard is model or issubclass(heard, model) and (children or heard._meta.concrete_model is model)
+            if heard is model or (issubclass(heard, model) and (children or heard._meta.concrete_model is model))
         ]
 
     def connect(self) -> None:

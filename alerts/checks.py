@@ -11,12 +11,12 @@ from uuid import UUID
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connections, models
 
 from . import clean
 from .conf import conf, unknown_keys
-from .events import Event, ModelEvent, call, instance_of
+from .events import Event, ModelEvent, call
 from .kinds import declared
 from .relay.head import using
 from .transports import registered
@@ -33,9 +33,7 @@ def check_settings(app_configs: APPS, **options: Any) -> list[CheckMessage]:
             Warning(f"settings.ALERTS has unknown keys: {', '.join(unknown)}.", hint="Remove them.", id="alerts.W001")
         )
     if values.RELAY not in ("thread", "off"):
-        found.append(
-            Error(f"ALERTS_RELAY is {values.RELAY!r}.", hint="Set it to thread or off.", id="alerts.E001")
-        )
+        found.append(Error(f"ALERTS_RELAY is {values.RELAY!r}.", hint="Set it to thread or off.", id="alerts.E001"))
     if not 1 <= values.WINDOW <= 100_000:
         found.append(Error(f"ALERTS_WINDOW is {values.WINDOW}.", hint="Set 1 to 100000 alerts.", id="alerts.E002"))
     if not 1 <= values.HEARTBEAT <= 3_600:
@@ -125,7 +123,7 @@ def snapshot_problem(event: type[ModelEvent], model: type[models.Model]) -> str 
         return None
     try:
         with connections[using()].execute_wrapper(refuse):
-            snapshot = call(instance_of(event).snapshot, sample(model), {})
+            snapshot = call(event().snapshot, sample(model), {})
     except Exception:
         return None  # it needs a real row: what it raises there is logged, and the alert has a default text
     if not isinstance(snapshot, dict):
@@ -159,7 +157,7 @@ def sample(model: type[models.Model], depth: int = 2) -> models.Model:
     for field in model._meta.concrete_fields:
         if isinstance(field, models.ForeignKey):
             if depth:
-                setattr(instance, field.name, sample(field.related_model, depth - 1))  # type: ignore[arg-type]
+                setattr(instance, field.name, sample(field.related_model, depth - 1))
             continue
         value = next((value for kind, value in SAMPLES if isinstance(field, kind)), "sample")
         setattr(instance, field.attname, value)

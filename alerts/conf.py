@@ -25,8 +25,10 @@ class Conf:
 def conf() -> Conf:
     given: dict[str, Any] = getattr(settings, "ALERTS", {})
     known = {field.name for field in fields(Conf)}
-    values = {name: value for name, value in given.items() if name in known}
-    return Conf(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    values: dict[str, Any] = {name: value for name, value in given.items() if name in known}
+    for name in ("ORIGINS", "TRUSTED_PROXY"):
+        values[name] = tuple(values.get(name, ()))
+    return Conf(**values)
 
 
 def unknown_keys() -> list[str]:

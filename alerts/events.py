@@ -1,14 +1,14 @@
 """Declarations: which signal raises which alert, for whom, with what snapshot. One class in an app's `alerts.py` each.
 
-    @alert_on(pre_delete, sender=Post)
-    class PostDeletion(ModelEvent):
-        kind = "post.deletion"
-        audience = Permission("posts.view_post")
-        related = ("author",)
-        title = "Post titled '{title}' was deleted"
+@alert_on(pre_delete, sender=Post)
+class PostDeletion(ModelEvent):
+    kind = "post.deletion"
+    audience = Permission("posts.view_post")
+    related = ("author",)
+    title = "Post titled '{title}' was deleted"
 
-        def snapshot(self, post):
-            return {"title": post.title, "author": post.author.get_username()}
+    def snapshot(self, post):
+        return {"title": post.title, "author": post.author.get_username()}
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class Event:
         if isinstance(cls.transports, str):
             raise DeclarationError(f"{name}: transports is a text. Write transports = ({cls.transports!r},).")
         if not cls.title:
-            raise DeclarationError(f"{name}: there is no title. Write title = '...', a format string over the snapshot.")
+            raise DeclarationError(
+                f"{name}: there is no title. Write title = '...', a format string over the snapshot."
+            )
 
     @classmethod
     def connect(cls) -> None:
@@ -173,13 +175,7 @@ def muted(*events: type[Event] | str) -> Iterator[None]:
 
 def is_muted(kind: str) -> bool:
     muted_now = muted_kinds.get()
-    return bool(muted_now) and (kind in muted_now or ALL <= muted_now)
-
-
-@cache
-def instance_of(event: type[Event]) -> Any:
-    """The one object of a declaration."""
-    return event()
+    return bool(muted_now) and (kind in muted_now or muted_now >= ALL)
 
 
 @cache

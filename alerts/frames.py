@@ -1,4 +1,4 @@
-"""Every JSON text on the wire, in one place (docs/protocol.md). An alert is encoded once per process, batches share it."""
+"""Every JSON text on the wire, in one place (docs/protocol.md). An alert is encoded once per process."""
 
 from __future__ import annotations
 

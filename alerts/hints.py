@@ -1,4 +1,4 @@
-"""Hints to the readers of every process: somebody's reads changed, somebody's rights may have. Losing one costs seconds."""
+"""Hints to the readers of every process: reads changed, or rights may have. Losing one costs seconds, nothing more."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ def declare(event: type[Event]) -> None:
     known = declared.get(event.kind)
     if known is not None and (known.__module__, known.__qualname__) != (event.__module__, event.__qualname__):
         raise DeclarationError(
-            f"{event.__module__}.{event.__qualname__} and {known.__module__}.{known.__qualname__} both declare the kind "
-            f"{event.kind!r}. Give one of them another kind."
+            f"{event.__module__}.{event.__qualname__} and {known.__module__}.{known.__qualname__} both declare "
+            f"the kind {event.kind!r}. Give one of them another kind."
         )
     declared[event.kind] = event
 

@@ -112,9 +112,7 @@ class Delivery(models.Model):
 
     class Meta:
         verbose_name_plural = "deliveries"
-        constraints = [
-            models.UniqueConstraint(fields=["alert", "transport", "recipient"], name="alerts_one_delivery")
-        ]
+        constraints = [models.UniqueConstraint(fields=["alert", "transport", "recipient"], name="alerts_one_delivery")]
         indexes = [
             models.Index(fields=["next_try"], condition=Q(state="waiting"), name="alerts_due"),
             models.Index(fields=["holder"], condition=Q(state__in=["leased", "sending"]), name="alerts_held"),

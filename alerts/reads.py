@@ -1,4 +1,4 @@
-"""What each user has read: everything up to a position, and a mark for each exception. A version rises with each change."""
+"""What each user has read: all up to a position, and a mark for each exception. A version rises with each change."""
 
 from __future__ import annotations
 

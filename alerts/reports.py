@@ -40,11 +40,11 @@ class Noted:
 
 def note(event: type[ModelEvent], instance: models.Model, arguments: Mapping[str, Any]) -> Noted | None:
     """The snapshot of one row, or None when the declaration is muted or does not apply."""
-    from .events import call, instance_of, is_muted
+    from .events import call, is_muted
 
     if is_muted(event.kind):
         return None
-    declaration = instance_of(event)
+    declaration = event()
     is_broken = False
     data: Mapping[str, Any] = {}
     label: object = None
@@ -53,15 +53,13 @@ def note(event: type[ModelEvent], instance: models.Model, arguments: Mapping[str
             return None
         data = clean.data(call(declaration.snapshot, instance, arguments))
         label = declaration.label(instance)
-    except Exception:
-        _log(event)
+    except Exception as error:
+        _log(event, error)
         is_broken = True
     return Noted(_audience(event, instance), subject_of(instance, label), data, is_broken)
 
 
-def report_all(
-    event: type[ModelEvent], noted: Sequence[Noted], *, cause: models.Model | Subject | None = None
-) -> None:
+def report_all(event: type[ModelEvent], noted: Sequence[Noted], *, cause: models.Model | Subject | None = None) -> None:
     """One alert for each audience among the rows of one act."""
     by_audience: dict[str, list[Noted]] = defaultdict(list)
     for row in noted:
@@ -90,8 +88,8 @@ def report(
                 title = f"{clean.text(title, clean.TITLE - 25)} and {len(noted) - 1:,} more"
             body = "" if many else event.body.format_map(values)  # what is true of one row
             url = "" if many else event.url.format_map(values)
-        except Exception:
-            _log(event)
+        except Exception as error:
+            _log(event, error)
             title, body, url = _default(event, first, len(noted)), "", ""
     return record(
         kind=event.kind,
@@ -110,11 +108,11 @@ def report(
 
 def report_signal(event: type[SignalEvent], sender: object, arguments: Mapping[str, Any]) -> None:
     """One alert for one signal of somebody's own."""
-    from .events import call, instance_of, is_muted
+    from .events import call, is_muted
 
     if is_muted(event.kind):
         return
-    declaration = instance_of(event)
+    declaration = event()
     subjects: list[models.Model] = []
     data: Mapping[str, Any] = {}
     is_broken = False
@@ -123,16 +121,16 @@ def report_signal(event: type[SignalEvent], sender: object, arguments: Mapping[s
             return
         data = clean.data(call(declaration.snapshot, sender, arguments))
         subjects = list(call(declaration.subjects, sender, arguments))
-    except Exception:
-        _log(event)
+    except Exception as error:
+        _log(event, error)
         is_broken = True
     values = {**data, "count": max(len(subjects), 1), "pk": subjects[0].pk if subjects else ""}
     title, body, url = event.kind, "", ""
     if not is_broken:
         try:
             title, body, url = (text.format_map(values) for text in (event.title, event.body, event.url))
-        except Exception:
-            _log(event)
+        except Exception as error:
+            _log(event, error)
     record(
         kind=event.kind,
         audience=_audience(event, arguments),
@@ -148,8 +146,8 @@ def report_signal(event: type[SignalEvent], sender: object, arguments: Mapping[s
 def _audience(event: type[Event], about: object) -> str:
     try:
         return as_key(event.audience, about)
-    except Exception:
-        _log(event)
+    except Exception as error:
+        _log(event, error)
         return SUPERUSERS
 
 
@@ -158,9 +156,10 @@ def _default(event: type[Event], first: Noted, count: int) -> str:
     return f"{event.kind}: {clean.text(first.subject['label'], 100)}{more}"
 
 
-def _log(event: type[Event]) -> None:
-    logger.exception(
+def _log(event: type[Event], error: Exception) -> None:
+    logger.error(
         "The declaration %s.%s failed; its alert goes out with a default text. Mend the declaration.",
         event.__module__,
         event.__qualname__,
+        exc_info=error,
     )

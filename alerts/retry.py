@@ -1,4 +1,4 @@
-"""When to try a delivery again: 1 minute doubling to 24 hours, with jitter; given up after about four days (RFC 5321 4.5.4.1)."""
+"""When to try a delivery again: after 1 minute doubling to 24 hours, for about four days (RFC 5321 4.5.4.1)."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def delay(attempts: int, jitter: random.Random | None = None) -> timedelta | Non
     """The wait after that many failed attempts, or None: enough."""
     if attempts >= ATTEMPTS:
         return None
-    plain = min(FIRST * 2 ** max(attempts - 1, 0), LONGEST)
-    return plain * (1 + (jitter or random).uniform(-JITTER, JITTER))
+    plain = min(FIRST * (1 << max(attempts - 1, 0)), LONGEST)
+    return plain * (1 + (jitter or random.Random()).uniform(-JITTER, JITTER))

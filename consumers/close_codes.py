@@ -1,4 +1,4 @@
-"""Why a socket is closed. 4000 to 4499: reconnect and resume; 4500 to 4999: do not (trap X14: the only range open to us)."""
+"""Why a socket is closed. 4000 to 4499: reconnect and resume; 4500 to 4999: do not (other ranges are not ours, X14)."""
 
 from enum import IntEnum
 

@@ -1,4 +1,4 @@
-"""One socket: a cursor. It sends from the cursor to the head of the log, waits until something concerns it, and repeats.
+"""One socket: a cursor. It sends from the cursor to the head of the log, waits for what concerns it, and repeats.
 
 The life of a socket: the handshake is checked, the session identified, `hello` sent. Then two coroutines: one reads
 commands, one writes. The writer takes what the tail holds after the cursor, as long as the client acknowledges; a slow

@@ -47,7 +47,7 @@ def resume_of(scope: Scope) -> Resume:
 
 
 def verify_origin(scope: Scope) -> None:
-    """One Origin, exactly that of the request's own Host, of SITE_URL, or in ALERTS_ORIGINS (trap C7). Raises Refused."""
+    """One Origin, exactly the request's own Host's, SITE_URL's, or in ALERTS_ORIGINS (trap C7). Raises Refused."""
     origins = [value for name, value in scope["headers"] if name == b"origin"]
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     if len(origins) != 1 or len(hosts) != 1:
@@ -66,12 +66,12 @@ def verify_origin(scope: Scope) -> None:
 
 
 def client_address(scope: Scope) -> str:
-    """The address of the client. X-Forwarded-For counts only when a declared proxy sends it, and only its last entry (D8)."""
+    """The client's address. X-Forwarded-For counts only from a declared proxy, and only its last entry (trap D8)."""
     address = str((scope.get("client") or ("",))[0])
     if address in conf().TRUSTED_PROXY:
         forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
         if forwarded:
-            return forwarded[-1].decode("latin-1").rpartition(",")[2].strip()
+            return str(forwarded[-1].decode("latin-1")).rpartition(",")[2].strip()
     return address
 
 

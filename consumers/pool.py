@@ -1,4 +1,4 @@
-"""The threads in which this edge asks the database: few, its own, never the one all `database_sync_to_async` shares (C2)."""
+"""The threads that ask the database: few, our own, never the one `database_sync_to_async` work shares (trap C2)."""
 
 from __future__ import annotations
 

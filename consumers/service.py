@@ -1,4 +1,4 @@
-"""What one server process has besides its sockets: the tail, the readers, the ticker, the watch over rights, the relay."""
+"""What one server process has besides its sockets: the tail, readers, the ticker, the watch over rights, the relay."""
 
 from __future__ import annotations
 

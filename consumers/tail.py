@@ -1,23 +1,23 @@
-"""The tail: this process's end of the log. It holds the newest entries, each encoded once, for every socket to read from.
+"""The tail: this process's end of the log. It holds the newest entries, each encoded once, for every socket to read.
 
 One life of an entry here: a layer message brings it with its frame, or says only that it is there; or, the message
 lost, the look at the head (once a second, on SQLite at each commit) finds it. Positions it has are dropped, positions
 that do not follow on are fetched first. Then the sockets it concerns are woken, and each reads from its own cursor.
-A cursor further back than the tail reaches is served from the database: in shared pages when near, by audience when far.
+A cursor further back than the tail is served from the database: in shared pages when near, by audience when far.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sqlite3
 from bisect import bisect_right
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from channels.layers import get_channel_layer
 from django.db import connections
@@ -31,6 +31,7 @@ from alerts.relay.layer import GROUP, LIMIT, LOOK_WHEN_DOWN, VERSION, layer
 from .pool import in_thread
 
 logger = logging.getLogger(__name__)
+K = TypeVar("K")
 MOST_BYTES = 16 * 1024 * 1024  # of encoded alerts held here
 AT_START = 500  # entries read at start, for the sockets that come back
 DOUBT = 5.0  # seconds
@@ -98,11 +99,8 @@ class Tail:
         self._by_user[reader.own_key].add(reader)
 
     def remove(self, reader: Reader) -> None:
-        for index, key in ((self._by_role, reader.shared_keys), (self._by_user, reader.own_key)):
-            readers = index[key]  # type: ignore[index]
-            readers.discard(reader)
-            if not readers:
-                del index[key]  # type: ignore[attr-defined]
+        _discard(self._by_role, reader.shared_keys, reader)
+        _discard(self._by_user, reader.own_key, reader)
 
     def read_at_once(self, after: int, keys: frozenset[str], count: int, size: int) -> Batch | None:
         """The next entries after a cursor, from memory; None when it lies further back than the tail reaches."""
@@ -308,7 +306,7 @@ class _SqliteFile:
     @classmethod
     def of(cls, connection: BaseDatabaseWrapper) -> _SqliteFile | None:
         name = str(connection.settings_dict["NAME"])
-        return cls(name) if connection.vendor == "sqlite" and os.path.exists(name) else None
+        return cls(name) if connection.vendor == "sqlite" and Path(name).exists() else None
 
     def __init__(self, name: str) -> None:
         self._connection = sqlite3.connect(f"file:{name}?mode=ro", uri=True, check_same_thread=False, timeout=0)
@@ -319,6 +317,12 @@ class _SqliteFile:
         changed = version != self._version
         self._version = version
         return changed
+
+
+def _discard(index: dict[K, set[Reader]], key: K, reader: Reader) -> None:
+    index[key].discard(reader)
+    if not index[key]:
+        del index[key]
 
 
 def _filter(entries: list[Entry], start: int, keys: frozenset[str], count: int, size: int, end: int) -> Batch:

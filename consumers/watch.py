@@ -1,4 +1,4 @@
-"""Watches over the users who are connected: who is signed out or has lost rights is closed, whose reads changed is told.
+"""Watches over connected users: who is signed out or has lost rights is closed, whose reads changed is told.
 
 Hints make it immediate; the round every few seconds finds what no hint told of, in a handful of queries for all users.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,10 +53,8 @@ class Watch:
 
     async def run(self) -> None:
         while True:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), conf().RECHECK)
-            except TimeoutError:
-                pass
             self._asked.clear()
             try:
                 await self.round()
@@ -96,6 +95,4 @@ class Watch:
         """Reads changed in a process whose hint was lost: the new version makes each page ask what changed."""
         change = await in_thread(reads.sync, reader.user, reader.keys, [])
         frame = frames.reads(version=change.version, unread=change.unread)
-        reader.hear_reads(
-            version=change.version, unread=change.unread, counted_up_to=change.counted_up_to, frame=frame
-        )
+        reader.hear_reads(version=change.version, unread=change.unread, counted_up_to=change.counted_up_to, frame=frame)

@@ -43,7 +43,9 @@ class Expander:
             except DatabaseError:
                 raise
             except Exception as error:
-                logger.exception("Alert %s (%s) could not be expanded; again in a minute: %s", alert.uid, alert.kind, error)
+                logger.exception(
+                    "Alert %s (%s) could not be expanded; again in a minute: %s", alert.uid, alert.kind, error
+                )
                 self._put_off[alert.seq] = now + PUT_OFF
         return len(alerts) == ALERTS
 
@@ -67,9 +69,7 @@ def expand(alert: Alert) -> None:
 
 def write(alert: Alert, transport: Transport, users: list[Any]) -> None:
     deliveries = [
-        Delivery(
-            alert=alert, transport=transport.name, recipient=str(user.pk), address=address, next_try=Now()
-        )
+        Delivery(alert=alert, transport=transport.name, recipient=str(user.pk), address=address, next_try=Now())
         for user in users
         if (address := transport.address(user))
     ]

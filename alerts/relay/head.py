@@ -7,9 +7,9 @@ new_epoch` says so.
 
 from __future__ import annotations
 
-import os
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from django.db import DatabaseError, connections, router, transaction
@@ -91,7 +91,7 @@ def fingerprint(connection: BaseDatabaseWrapper) -> str:
 def _ask_fingerprint(connection: BaseDatabaseWrapper) -> str:
     if connection.vendor == "sqlite":
         try:
-            return f"sqlite:{os.stat(connection.settings_dict['NAME']).st_ino}"
+            return f"sqlite:{Path(connection.settings_dict['NAME']).stat().st_ino}"
         except (OSError, TypeError):
             return "sqlite:memory"
     if connection.vendor == "postgresql":

@@ -39,7 +39,9 @@ class Layer:
     def failed(self, error: BaseException) -> None:
         if not self.is_down:
             logger.warning(
-                "The channel layer does not answer (%s: %s). Delivery goes on from the log.", type(error).__name__, error
+                "The channel layer does not answer (%s: %s). Delivery goes on from the log.",
+                type(error).__name__,
+                error,
             )
         self._down_until = time.monotonic() + PAUSE
 

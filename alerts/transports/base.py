@@ -20,10 +20,12 @@ class Session(ABC):
     def send(self, delivery: Delivery, recipient: AbstractBaseUser) -> None:
         """Carry one delivery, in 20 seconds at most. Returns only when the other side has taken it.
 
-        Raises TransportError: `permanent` when another try is of no use; ConnectionLost when the server is out of reach.
+        Raises TransportError, `permanent` when another try is of no use; ConnectionLost, one of its kind, when the
+        server is out of reach.
         The same delivery may come again after a crash; it must then be recognisable as the same (a Message-ID).
         """
 
+    @abstractmethod
     def close(self) -> None:
         """Never raises."""
 

@@ -112,7 +112,7 @@ def test_resetting_the_password_by_mail(client, ada, settings):
     client.post("/accounts/password_reset/", {"email": "ADA@example.org"})
     [message] = mail.outbox
     assert message.subject == f"Your password on {settings.SITE_NAME}"
-    [link] = re.findall(rf"{re.escape(settings.SITE_URL)}(/accounts/password_reset/\S+)", message.body)
+    [link] = re.findall(rf"{re.escape(settings.SITE_URL)}(/accounts/password_reset/\S+)", str(message.body))
     page = client.get(link, follow=True)
     new = "another long secret"
     client.post(page.redirect_chain[-1][0], {"new_password1": new, "new_password2": new})

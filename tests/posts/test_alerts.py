@@ -60,6 +60,6 @@ def test_thirty_posts_deleted_at_once_are_one_alert_that_lists_them(ada):
     Post.objects.all().delete()
     [alert] = Alert.objects.filter(kind="post.deletion")
     assert (alert.title, alert.count, len(alert.subjects)) == ("30 posts deleted", 30, 20)
-    assert alert.cause["label"] == "bulk delete of posts"
+    assert alert.cause == {"model": "posts.post", "pk": "", "label": "bulk delete of posts"}
     labels = {row["label"] for row in alert.subjects} | {row["label"] for row in alert.chunks.get().rows}
     assert labels == {f"Post {number}" for number in range(30)}

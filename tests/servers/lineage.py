@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.typing import Origin
 
 from tests.servers.visitor import Visitor
 from tests.servers.web import WebServer
@@ -78,7 +79,7 @@ class Lineage:
             url = self.server.websocket_url + resume
             try:
                 async with connect(
-                    url, additional_headers=headers, origin=self.server.url, proxy=None, ping_interval=None
+                    url, additional_headers=headers, origin=Origin(self.server.url), proxy=None, ping_interval=None
                 ) as self.socket:
                     self.connections += 1
                     async for text in self.socket:
