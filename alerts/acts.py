@@ -44,6 +44,7 @@ class Act:
         self.is_bulk = isinstance(origin, QuerySet)
         # A second, concurrent delete of the same row finds it gone, and stays silent (trap X21).
         self.is_silent = isinstance(origin, models.Model) and not _is_there(origin, using)
+        self.is_written = False
         self.noted: dict[Group, list[Noted]] = defaultdict(list)
         self.uids: dict[Group, uuid.UUID] = defaultdict(uuid.uuid4)
         self.loaded: dict[tuple[str, str, Any], Any] = {}
@@ -72,6 +73,7 @@ class Act:
     def write(self, told: set[Row]) -> list[int]:
         """Record what was noted, without the rows that another act has told of. Gives the alerts' `seq`."""
         seqs = []
+        self.is_written = True
         noted, self.noted = self.noted, defaultdict(list)
         self.loaded.clear()
         for (event, audience), rows in noted.items():
@@ -97,13 +99,16 @@ def note_delete(event: type[ModelEvent], instance: models.Model, arguments: Mapp
             report(event, [noted])
         return
     act = _act_of(connection, block)
+    if act is not None and act.is_written:
+        act = None  # somebody sends the signals by hand, row after row in one block
     if act is not None:
         _load(act, event, instance)
     noted = note(event, instance, arguments)
     if noted is None:
         return
     if act is None:
-        act = Act(block, arguments.get("origin") or instance, using)
+        origin = arguments.get("origin")  # asked whether it is true, a queryset would load its rows
+        act = Act(block, instance if origin is None else origin, using)
         open_acts.setdefault(connection, []).append(act)
         if event.related:
             _load(act, event, instance)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from uuid import UUID
 
-from alerts import reads
+from alerts import clean, reads
 from alerts.hints import frame, tell_reads
 
 from .pool import in_thread
@@ -159,7 +159,9 @@ def parse(text: str) -> tuple[Command, dict[str, Any]]:
         raise BadCommand("bad_type", "type is a text: the name of a command.")
     command = registered.get(name)
     if command is None:
-        raise BadCommand("unknown_command", f"There is no such command. There are: {', '.join(registered)}.", name[:50])
+        raise BadCommand(
+            "unknown_command", f"There is no such command. There are: {', '.join(registered)}.", clean.text(name, 50)
+        )
     return command, fields
 
 

@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 MOST_UNSENT = 500  # control frames that wait for a reader who does not read
+# Bytes of alerts in one frame, one alert at least: Daphne's --websocket-max-message-size holds for what it sends as well.
+MOST_IN_A_FRAME = 60 * 1024
 PATIENCE = 60.0  # seconds a full window may stay full
 
 
@@ -228,7 +230,7 @@ class Feed:
             if self.full_since is None:
                 self.full_since = asyncio.get_running_loop().time()
             return False
-        count, size = self._window[0] - self._count, self._window[1] - self._bytes
+        count, size = self._window[0] - self._count, min(self._window[1] - self._bytes, MOST_IN_A_FRAME)
         batch = self.tail.read_at_once(self.cursor, self.reader.keys, count, size)
         if batch is None:
             batch = await self.tail.read(self.cursor, self.reader.keys, count, size)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from importlib import import_module
 from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth import get_user, get_user_model
 from django.contrib.auth.models import AbstractBaseUser, Group
-from django.http import HttpRequest
+from django.http import HttpRequest, parse_cookie
 from django.utils import timezone
 
 from alerts import reads
@@ -42,14 +41,9 @@ class Identity:
 
 def session_key_of(scope: Scope) -> str:
     """The session cookie of a handshake, or nothing."""
-    for name, value in scope["headers"]:
-        if name == b"cookie":
-            try:
-                morsel = SimpleCookie(value.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
-            except CookieError:
-                return ""
-            return morsel.value if morsel else ""
-    return ""
+    header = "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie")
+    # Django's own reader: one bad cookie does not hide the others.
+    return parse_cookie(header).get(settings.SESSION_COOKIE_NAME, "")
 
 
 def digest(session_key: str) -> str:

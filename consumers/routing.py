@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from .engines import quieten
 from .feed import Feed
 from .service import Service
 
@@ -20,6 +21,7 @@ def serve(pages: Application, *, root_path: str = "") -> Application:
 
     `root_path` replaces whatever a client claims it to be: Daphne believes a header (trap D9).
     """
+    quieten()
     service = Service()
 
     async def application(scope: Scope, receive: Any, send: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..transports import registered
 from .bell import bell
 from .delivering import Deliverer
@@ -59,7 +61,7 @@ class Relay:
         return is_more
 
 
-def _again(deliverer: Deliverer):  # type: ignore[no-untyped-def]
+def _again(deliverer: Deliverer) -> Callable[[], bool]:
     def beat() -> bool:
         deliverer.leases.beat()
         return False

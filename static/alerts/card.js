@@ -19,7 +19,8 @@ export function build(template, alert) {
   fill(part("alert-body"), alert.body);
   fill(part("alert-actor"), alert.actor?.label, "b");
   fill(part("alert-cause"), alert.cause?.label, "b");
-  const isOnThisSite = /^\/(?![/\\])/.test(alert.url ?? "");
+  // Browsers drop tabs and newlines from addresses: "/<tab>/elsewhere" leads elsewhere too.
+  const isOnThisSite = /^\/(?![/\\])[^\u0000-\u001f]*$/.test(alert.url ?? "");
   part("alert-url").hidden = !isOnThisSite;
   if (isOnThisSite) part("alert-url").href = alert.url;
   setTime(card.querySelector("time"), alert.created);

@@ -7,6 +7,7 @@ import { pause } from "./backoff.js";
 
 const PROTOCOL = "alerts.v1";
 const ANSWER = 5; // seconds a live server takes at most to answer a ping
+const GREETING = 15; // seconds from the first attempt to `hello`; a network that swallows packets says nothing at all
 const STABLE = 5; // seconds after which a connection counts as a good one
 
 const ENDINGS = {
@@ -31,23 +32,27 @@ export class Connection {
     this.tries = 0;
     this.retryAfter = 0;
     this.heartbeat = 15;
+    this.openedAt = 0;
+    this.liveAt = 0; // 0 until the socket said `hello`
     this.heardAt = 0;
     this.askedAt = 0;
     this.timer = 0;
     setInterval(() => this.#watch(), 1000);
-    addEventListener("online", () => this.hurry());
-    addEventListener("pageshow", (event) => event.persisted && this.hurry());
+    // Another network: what is being tried on the old one is lost.
+    addEventListener("online", () => (this.state.name === "connecting" ? this.open() : this.hurry()));
+    // Back from the back/forward cache: the socket is dead, and its end may never have been told.
+    addEventListener("pageshow", (event) => event.persisted && this.state.name !== "ended" && this.open());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.hurry());
   }
 
   open() {
-    clearTimeout(this.timer);
+    this.#drop();
     this.#become({ name: "connecting" });
     const socket = new WebSocket(this.address(), PROTOCOL);
     let wasOpen = false;
     this.socket = socket;
     this.openedAt = this.heardAt = Date.now();
-    this.askedAt = 0;
+    this.liveAt = this.askedAt = this.retryAfter = 0;
     socket.onopen = () => { wasOpen = true; };
     socket.onmessage = (event) => this.#hear(event.data);
     socket.onclose = (event) => this.#lost(event.code, wasOpen);
@@ -68,10 +73,17 @@ export class Connection {
 
   /** Give this socket up and connect anew. */
   reconnect() {
-    const socket = this.socket;
-    socket.onmessage = socket.onclose = null;
-    socket.close();
+    if (this.state.name === "ended") return;
+    this.#drop();
     this.#lost(1006, true);
+  }
+
+  /** Nothing is heard any more of the socket there is, nor of the next try. */
+  #drop() {
+    clearTimeout(this.timer);
+    if (!this.socket) return;
+    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+    this.socket.close();
   }
 
   #hear(text) {
@@ -80,6 +92,7 @@ export class Connection {
     const frame = JSON.parse(text);
     if (frame.type === "hello") {
       this.heartbeat = frame.heartbeat;
+      this.liveAt = Date.now();
       this.#become({ name: "live" });
     } else if (frame.type === "bye") {
       this.retryAfter = frame.retry_after;
@@ -88,12 +101,15 @@ export class Connection {
   }
 
   #ask() {
-    if (!this.askedAt && this.send({ type: "ping" })) this.askedAt = Date.now();
+    if (this.askedAt) return;
+    if (this.send({ type: "ping" })) this.askedAt = Date.now();
+    else this.reconnect();
   }
 
   #watch() {
-    if (this.state.name !== "live") return;
     const now = Date.now();
+    if (this.state.name === "connecting" && now - this.openedAt > GREETING * 1000) this.reconnect();
+    if (this.state.name !== "live") return;
     if (this.askedAt && now - this.askedAt > ANSWER * 1000) this.reconnect();
     else if (now - this.heardAt > (2 * this.heartbeat + ANSWER) * 1000) this.#ask();
   }
@@ -104,14 +120,15 @@ export class Connection {
       this.#become({ name: "ended", ...(ENDINGS[code] ?? { reason: "refused", words: "The server refused. Reload the page." }) });
       return;
     }
-    if (wasOpen && Date.now() - this.openedAt > STABLE * 1000) this.tries = 0;
-    const seconds = Math.max(pause(this.tries), this.retryAfter);
+    if (this.liveAt && Date.now() - this.liveAt > STABLE * 1000) this.tries = 0;
+    const seconds = pause(this.tries, this.retryAfter);
     this.tries += 1;
-    this.retryAfter = 0;
-    this.#become({ name: "waiting", at: Date.now() + seconds * 1000 });
+    const waiting = { name: "waiting", at: Date.now() + seconds * 1000 };
+    this.#become(waiting);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.open(), seconds * 1000);
-    if (!wasOpen && (await this.#isSignedOut())) {
+    // The answer counts only while nothing newer has been tried.
+    if (!wasOpen && (await this.#isSignedOut()) && this.state === waiting) {
       clearTimeout(this.timer);
       this.#become({ name: "ended", ...ENDINGS[4501] });
     }

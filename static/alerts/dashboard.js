@@ -5,7 +5,7 @@ import { Connection } from "./connection.js";
 import { Feed } from "./feed.js";
 import { List } from "./list.js";
 import { Status } from "./status.js";
-import { keepFresh } from "./times.js";
+import { freshen, keepFresh } from "./times.js";
 import { inDigits, setTitle } from "./title.js";
 
 const main = document.getElementById("feed");
@@ -37,16 +37,12 @@ function count(unread) {
 }
 
 async function reload() {
-  try {
-    const response = await fetch(location.href, { cache: "no-store" });
-    const page = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("feed");
-    if (!response.ok || !page) throw new Error(`the page answered ${response.status}`);
-    list.replace(page);
-    return startOf(page);
-  } catch (error) {
-    connection.reconnect(); // which ends in a gap again, and in another try
-    throw error;
-  }
+  const response = await fetch(location.href, { cache: "no-store" });
+  const page = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("feed");
+  if (!response.ok || !page) throw new Error(`the page answered ${response.status}`);
+  list.replace(page);
+  freshen();
+  return startOf(page);
 }
 
 const feed = new Feed(startOf(main), {
@@ -58,6 +54,7 @@ const feed = new Feed(startOf(main), {
   markUpTo: (position) => list.markUpTo(position),
   count,
   reload,
+  reconnect: () => connection.reconnect(),
 });
 const status = new Status(main.querySelector("#status"), { onTryNow: () => connection.hurry() });
 const connection = new Connection({

@@ -1,18 +1,22 @@
 // What this page knows of the log: how far it has it, what is read, how many are unread. No DOM and no socket in here.
 
+export const MOST_COUNTED = 1000; // unread alerts: the server counts no further
 const MOST_IDS = 90; // in one command
 const QUIET = 1000; // milliseconds without alerts after which they are acknowledged
+const UNKNOWN = -1; // a version older than any
+const bytes = new TextEncoder();
 
 export class Feed {
   /**
    * `send(command)` gives whether it went out; `ids()` gives those on the page; `isSeen()` whether the page is visible.
-   * Told through `show(alerts)` (rising positions), `mark(id, isRead)`, `markUpTo(position)`, `count(unread)` and
-   * `reload()`, which loads the list anew and gives `{epoch, position, unread, readsVersion}`.
+   * Told through `show(alerts)` (rising positions), `mark(id, isRead)`, `markUpTo(position)`, `count(unread)`,
+   * `reload()`, which loads the list anew and gives `{epoch, position, unread, readsVersion}`, and `reconnect()`.
    */
-  constructor(start, { send, ids, isSeen, show, mark, markUpTo, count, reload }) {
-    Object.assign(this, { send, ids, isSeen, show, mark, markUpTo, count, reload });
+  constructor(start, { send, ids, isSeen, show, mark, markUpTo, count, reload, reconnect }) {
+    Object.assign(this, { send, ids, isSeen, show, mark, markUpTo, count, reload, reconnect });
     this.epoch = start.epoch;
-    this.position = start.position;
+    this.position = start.position; // all up to here is on the page: where a resume begins
+    this.cursor = start.position; // what this socket has sent: after a gap the page may be ahead of it
     this.unread = start.unread;
     this.readsVersion = start.readsVersion;
     this.countedUpTo = start.position;
@@ -34,9 +38,8 @@ export class Feed {
       this.held.push([frame, text]);
       return;
     }
-    const handler = { hello: this.#hello, alerts: this.#alerts, reads: this.#reads, heartbeat: this.#state, gap: this.#gap }[frame.type];
+    const handler = { hello: this.#hello, alerts: this.#alerts, reads: this.#reads, heartbeat: this.#heartbeat, gap: this.#gap, error: this.#error }[frame.type];
     if (handler) handler.call(this, frame, text);
-    else if (frame.type === "error") console.warn(`The server refused ${frame.command}: ${frame.message}`);
   }
 
   // --- what the person does ---
@@ -44,6 +47,7 @@ export class Feed {
   setRead(id, isRead) {
     this.asked.set(id, isRead);
     this.mark(id, isRead);
+    if (this.unread < MOST_COUNTED) this.#setUnread(Math.max(this.unread + (isRead ? -1 : 1), 0));
     this.send({ type: isRead ? "read" : "unread", ids: [id] });
   }
 
@@ -60,14 +64,23 @@ export class Feed {
   #hello(frame) {
     this.window = frame.window;
     this.unacknowledged = { alerts: 0, bytes: 0 };
+    this.cursor = frame.position;
     this.syncs = 0;
-    this.#state(frame);
-    // Said while the line was down, or lost with it: all of these may be said twice.
+    if (frame.epoch !== this.epoch) this.askedUpTo = 0; // a position of another log
+    // Said while the line was down, or lost with it: all of these may be said twice, and before `sync` asks how it is.
     if (this.askedUpTo) this.send({ type: "read_all", up_to: this.askedUpTo });
     for (const isRead of [true, false]) {
       const ids = [...this.asked].filter(([, wanted]) => wanted === isRead).map(([id]) => id);
       for (const some of batches(ids)) this.send({ type: isRead ? "read" : "unread", ids: some });
     }
+    this.#state(frame);
+  }
+
+  /** `position` says "all you may see up to here has been sent": what others may see need never be asked for again. */
+  #heartbeat(frame) {
+    this.cursor = frame.position;
+    this.position = Math.max(this.position, frame.position);
+    this.#state(frame);
   }
 
   /** `unread` is counted up to `head`: alerts up to there are in it, those beyond are added as they come. */
@@ -80,7 +93,8 @@ export class Feed {
   #alerts(frame, text) {
     const fresh = frame.alerts.filter((alert) => alert.position > this.position);
     this.unacknowledged.alerts += frame.alerts.length;
-    this.unacknowledged.bytes += text.length;
+    this.unacknowledged.bytes += bytes.encode(text).length;
+    this.cursor = frame.position;
     this.position = Math.max(this.position, frame.position);
     if (fresh.length) {
       this.show(fresh);
@@ -95,26 +109,46 @@ export class Feed {
 
   #acknowledge() {
     this.unacknowledged = { alerts: 0, bytes: 0 };
-    this.send({ type: "ack", position: this.position, seen: this.isSeen() });
+    this.send({ type: "ack", position: this.cursor, seen: this.isSeen() });
   }
 
   #reads(frame) {
-    const isMissing = frame.reads_version > this.readsVersion + 1 && !this.syncs;
+    const { read_ids: read = [], unread_ids: unread = [], read_up_to: upTo } = frame;
+    // A frame that names nothing says only that there is something to ask for.
+    const told = read.length || unread.length || upTo !== undefined ? 1 : 0;
+    const isMissing = frame.reads_version > this.readsVersion + told && !this.syncs;
     if (this.syncs) this.syncs -= 1;
     this.readsVersion = Math.max(this.readsVersion, frame.reads_version);
-    for (const [ids, isRead] of [[frame.read_ids ?? [], true], [frame.unread_ids ?? [], false]]) {
-      for (const id of ids) {
-        this.asked.delete(id);
-        this.mark(id, isRead);
-      }
-    }
-    if (frame.read_up_to !== undefined) {
-      if (frame.read_up_to >= this.askedUpTo) this.askedUpTo = 0;
-      this.markUpTo(frame.read_up_to);
+    for (const id of read) this.#settle(id, true);
+    for (const id of unread) this.#settle(id, false);
+    if (upTo !== undefined) {
+      if (upTo >= this.askedUpTo) this.askedUpTo = 0;
+      this.markUpTo(upTo);
+      this.#markAsked();
     }
     this.countedUpTo = Math.max(this.countedUpTo, this.position);
     this.#setUnread(frame.unread);
     if (isMissing) this.#sync();
+  }
+
+  /** What the server says of one alert; a later wish of the person, still on its way, stands. */
+  #settle(id, isRead) {
+    if (this.asked.has(id) && this.asked.get(id) !== isRead) return;
+    this.asked.delete(id);
+    this.mark(id, isRead);
+  }
+
+  #markAsked() {
+    for (const [id, isRead] of this.asked) this.mark(id, isRead);
+  }
+
+  /** A refused wish is none any more: the next version heard makes the page ask how it is. */
+  #error(frame) {
+    console.warn(`The server refused ${frame.command}: ${frame.message}`);
+    if (!["read", "unread", "read_all", "sync"].includes(frame.command)) return;
+    this.asked.clear();
+    this.askedUpTo = this.syncs = 0;
+    this.readsVersion = UNKNOWN;
   }
 
   #sync() {
@@ -123,12 +157,20 @@ export class Feed {
     }
   }
 
-  async #gap() {
+  async #gap(frame) {
     this.held = [];
+    this.cursor = frame.head;
+    this.unacknowledged = { alerts: 0, bytes: 0 };
     try {
       const page = await this.reload();
       Object.assign(this, page, { countedUpTo: page.position });
       this.#setUnread(page.unread);
+      this.#markAsked();
+      // The socket goes on from its head. A page that is behind it, or of yet another epoch, is resumed from instead.
+      if (page.epoch !== frame.epoch || page.position < frame.head) this.reconnect();
+    } catch (error) {
+      console.warn("The list could not be loaded anew:", error.message);
+      this.reconnect(); // which ends in a gap again, and in another try
     } finally {
       const held = this.held;
       this.held = null;

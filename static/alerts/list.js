@@ -16,7 +16,7 @@ export class List {
     this.announcer = main.querySelector("#announcer");
     this.above = 0; // new ones nobody has scrolled up to yet
     this.pill.addEventListener("click", () => {
-      scrollTo({ top: 0, behavior: "smooth" });
+      scrollTo({ top: 0, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth" });
       this.list.querySelector("a")?.focus({ preventScroll: true });
     });
     addEventListener("scroll", () => this.#isAtTop() && this.#setAbove(0), { passive: true });

@@ -18,11 +18,19 @@ export function setTime(element, iso) {
   refresh(element);
 }
 
+/** Put every time of the page in words. */
+export function freshen() {
+  for (const element of times()) setTime(element, element.dateTime);
+}
+
 /** Keep every time of the page up to date. */
 export function keepFresh() {
-  const all = () => document.querySelectorAll("main time");
-  all().forEach((element) => setTime(element, element.dateTime));
-  setInterval(() => all().forEach(refresh), 30_000);
+  freshen();
+  setInterval(() => times().forEach(refresh), 30_000);
+}
+
+function times() {
+  return document.querySelectorAll("main time");
 }
 
 function refresh(element) {

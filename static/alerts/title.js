@@ -1,11 +1,11 @@
 // The unread count, where tabs show it.
 
-export const MOST = 1000; // the server counts no further
+import { MOST_COUNTED } from "./feed.js";
 
 const plain = document.title.replace(/^\(\d+\+?\) /, "");
 
 export function inDigits(unread) {
-  return unread >= MOST ? `${MOST}+` : String(unread);
+  return unread >= MOST_COUNTED ? `${MOST_COUNTED}+` : String(unread);
 }
 
 export function setTitle(unread) {

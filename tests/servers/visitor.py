@@ -27,8 +27,9 @@ class Visitor:
         # No proxy, whatever the environment says: the server is on this machine.
         self._opener: OpenerDirector = build_opener(ProxyHandler({}), HTTPCookieProcessor(self._cookies))
 
-    def get(self, path: str) -> Page:
-        return self._open(Request(self.url + path))
+    def get(self, path: str, *, cookie: str = "") -> Page:
+        """`cookie` is a Cookie header to send instead of the visitor's own."""
+        return self._open(Request(self.url + path, headers={"Cookie": cookie} if cookie else {}))
 
     def post(self, path: str, fields: Mapping[str, Any] | None = None) -> Page:
         """Posts a form as the page's own script would, with the CSRF token of the cookie (any earlier page set it)."""

@@ -1,0 +1,316 @@
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connection, connections, transaction
+from django.db.models.signals import post_delete, pre_delete
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from alerts.acts import open_acts
+from alerts.audiences import Staff, Subject
+from alerts.events import ModelEvent, alert_on
+from alerts.middleware import ActorMiddleware
+from alerts.models import Alert
+from posts.alerts import PostDeletion
+from posts.models import Post
+
+pytestmark = pytest.mark.django_db
+
+
+def make_posts(author, count, title="Post {}"):
+    Post.objects.bulk_create([Post(title=title.format(number), author=author) for number in range(count)])
+    return list(Post.objects.filter(author=author).order_by("pk"))
+
+
+def deletions():
+    return list(Alert.objects.filter(kind="post.deletion").order_by("seq"))
+
+
+def labels(alert):
+    chunks = alert.chunks.order_by("chunk")
+    return [row["label"] for row in alert.subjects] + [row["label"] for chunk in chunks for row in chunk.rows]
+
+
+@pytest.fixture
+def on_delete():
+    """Connects a `pre_delete` receiver to posts for the time of a test."""
+    connected = []
+
+    def connect(receiver, signal=pre_delete):
+        signal.connect(receiver, sender=Post, weak=False)
+        connected.append((receiver, signal))
+
+    yield connect
+    for receiver, signal in connected:
+        signal.disconnect(receiver, sender=Post)
+
+
+def test_a_rolled_back_delete_raises_nothing(ada):
+    [post] = make_posts(ada, 1)
+    with pytest.raises(LookupError), transaction.atomic():
+        post.delete()
+        assert len(deletions()) == 1
+        raise LookupError
+    assert deletions() == []
+    assert Post.objects.count() == 1
+
+
+def test_a_savepoint_rolled_back_raises_nothing_while_the_rest_is_told(ada):
+    first, second = make_posts(ada, 2)
+    with transaction.atomic():
+        savepoint = transaction.savepoint()
+        first.delete()
+        transaction.savepoint_rollback(savepoint)
+        second.delete()
+    assert [alert.title for alert in deletions()] == ["Post titled 'Post 1' was deleted"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rolled_back_delete_raises_nothing_after_the_transaction_has_ended(ada):
+    [post] = make_posts(ada, 1)
+    with transaction.atomic():
+        post.delete()
+        transaction.set_rollback(True)
+    assert deletions() == []
+    Post.objects.get().delete()
+    assert len(deletions()) == 1
+
+
+def test_one_delete_call_is_one_alert_with_a_count(ada):
+    make_posts(ada, 3)
+    Post.objects.all().delete()
+    [alert] = deletions()
+    assert (alert.title, alert.count, alert.body, alert.url, alert.data) == ("3 posts deleted", 3, "", "", {})
+    assert sorted(labels(alert)) == ["Post 0", "Post 1", "Post 2"]
+    assert not alert.chunks.exists()
+
+
+def test_two_delete_calls_are_two_alerts(ada):
+    for post in make_posts(ada, 2):
+        post.delete()
+    assert [alert.count for alert in deletions()] == [1, 1]
+
+
+def test_an_act_of_2500_rows_names_twenty_and_keeps_the_rest_in_chunks_of_a_thousand(ada):
+    make_posts(ada, 2500)
+    Post.objects.all().delete()
+    [alert] = deletions()
+    assert (alert.count, len(alert.subjects)) == (2500, 20)
+    assert [len(chunk.rows) for chunk in alert.chunks.order_by("chunk")] == [1000, 1000, 480]
+    assert len(set(labels(alert))) == 2500
+
+
+def test_an_act_is_split_by_audience(ada):
+    @alert_on(pre_delete, sender=Post)
+    class Gone(ModelEvent):
+        kind = "test.gone"
+        audience = Subject("author")
+        title = "{count}"
+
+    bea = User.objects.create_user("bea")
+    make_posts(ada, 2)
+    make_posts(bea, 1)
+    Post.objects.all().delete()
+    told = Alert.objects.filter(kind="test.gone").values_list("audience", "count", "title")
+    assert sorted(told) == sorted([(f"user:{ada.pk}", 2, "2 and 1 more"), (f"user:{bea.pk}", 1, "1")])
+
+
+def test_a_cascade_names_its_cause_even_for_one_row(ada):
+    make_posts(ada, 1)
+    pk = ada.pk
+    ada.delete()
+    [alert] = deletions()
+    assert alert.cause == {"model": "accounts.user", "pk": str(pk), "label": "ada"}
+
+
+def test_a_single_delete_has_no_cause_but_itself(ada):
+    [post] = make_posts(ada, 1)
+    post.delete()
+    assert deletions()[0].cause is None
+
+
+def test_a_bulk_delete_names_itself_as_the_cause(ada):
+    make_posts(ada, 2)
+    Post.objects.all().delete()
+    assert deletions()[0].cause == {"model": "posts.post", "pk": "", "label": "bulk delete of posts"}
+
+
+def test_a_bulk_delete_of_users_is_the_cause_of_the_end_of_their_posts(ada):
+    make_posts(ada, 1)
+    User.objects.filter(pk=ada.pk).delete()
+    assert deletions()[0].cause == {"model": "accounts.user", "pk": "", "label": "bulk delete of users"}
+
+
+def test_a_row_that_a_handler_deletes_first_is_told_once(ada, on_delete):
+    first, second = make_posts(ada, 2)
+
+    def delete_the_other(instance, **_):
+        Post.objects.filter(pk=second.pk).exclude(pk=instance.pk).delete()
+
+    on_delete(delete_the_other)
+    Post.objects.order_by("pk").delete()
+    told = [label for alert in deletions() for label in labels(alert)]
+    assert sorted(told) == ["Post 0", "Post 1"]
+    assert sum(alert.count for alert in deletions()) == 2
+    assert first.title == "Post 0"
+
+
+def test_a_row_that_a_rolled_back_inner_delete_told_is_told_by_the_outer(ada, on_delete):
+    _, second = make_posts(ada, 2)
+
+    def try_to_delete_the_other(instance, **_):
+        if instance.pk == second.pk:
+            return
+        with transaction.atomic():
+            Post.objects.get(pk=second.pk).delete()
+            transaction.set_rollback(True)
+
+    on_delete(try_to_delete_the_other)
+    Post.objects.all().delete()
+    [alert] = deletions()
+    assert sorted(labels(alert)) == ["Post 0", "Post 1"]
+    assert alert.count == 2
+
+
+def test_a_row_deleted_by_a_handler_after_the_outer_was_written_is_not_told_again(ada, on_delete):
+    _, second = make_posts(ada, 2)
+
+    def delete_the_other_too(instance, **_):
+        second.delete() if instance.pk != second.pk and second.pk else None
+
+    on_delete(delete_the_other_too, post_delete)
+    Post.objects.all().delete()
+    assert sorted(label for alert in deletions() for label in labels(alert)) == ["Post 0", "Post 1"]
+
+
+def test_a_handler_deleting_other_rows_is_an_act_of_its_own(ada, on_delete):
+    [post] = make_posts(ada, 1)
+    Group.objects.create(name="editors")
+
+    @alert_on(pre_delete, sender=Group)
+    class GroupGone(ModelEvent):
+        kind = "test.group_gone"
+        title = "{pk}"
+
+    on_delete(lambda **_: Group.objects.all().delete())
+    post.delete()
+    assert Alert.objects.get(kind="test.group_gone").subjects[0]["label"] == "editors"
+    assert len(deletions()) == 1
+
+
+def test_a_handler_that_raises_after_the_row_was_noted_leaves_nothing_for_the_next_act(ada, on_delete):
+    first, second = make_posts(ada, 2)
+
+    def refuse(instance, **_):
+        if instance.pk == first.pk:
+            raise LookupError
+
+    on_delete(refuse)
+    with transaction.atomic():
+        for _ in range(3):
+            with pytest.raises(LookupError), transaction.atomic():
+                first.delete()
+        second.delete()
+    assert [alert.title for alert in deletions()] == ["Post titled 'Post 1' was deleted"]
+
+
+def test_acts_are_forgotten_once_their_block_is_gone(ada):
+    for post in make_posts(ada, 30):
+        post.delete()
+    assert len(open_acts.get(connections["default"], [])) <= 1
+
+
+def test_delete_signals_sent_by_hand_are_an_act_for_each_row(ada):
+    with transaction.atomic():
+        for post in make_posts(ada, 2):
+            pre_delete.send(sender=Post, instance=post, using="default", origin=post)
+            post_delete.send(sender=Post, instance=post, using="default", origin=post)
+    assert [(alert.title, alert.cause) for alert in deletions()] == [
+        ("Post titled 'Post 0' was deleted", None),
+        ("Post titled 'Post 1' was deleted", None),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_delete_signal_sent_outside_any_transaction_is_told_at_once(ada):
+    [post] = make_posts(ada, 1)
+    pre_delete.send(sender=Post, instance=post, using="default", origin=post)
+    assert len(deletions()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_concurrent_deletes_of_one_row_raise_one_alert(ada, at_once):
+    for post in make_posts(ada, 10):
+        one, two = Post.objects.get(pk=post.pk), Post.objects.get(pk=post.pk)
+        results = at_once(one.delete, two.delete)
+        assert sorted(count for count, _ in results) == [0, 1]
+    assert len(deletions()) == 10
+
+
+def test_deleting_a_row_that_is_gone_is_silent(ada):
+    [post] = make_posts(ada, 1)
+    stale = Post.objects.get(pk=post.pk)
+    post.delete()
+    stale.delete()
+    assert len(deletions()) == 1
+
+
+def test_related_objects_are_loaded_once_per_act(ada):
+    make_posts(ada, 30)
+    with CaptureQueriesContext(connection) as queries:
+        Post.objects.all().delete()
+    users = [query["sql"] for query in queries if query["sql"].startswith('SELECT "accounts_user"')]
+    assert len(users) == 1
+
+
+def test_a_single_delete_costs_one_select_of_its_key_and_one_insert_more(ada):
+    first, second = (Post.objects.select_related("author").get(pk=post.pk) for post in make_posts(ada, 2))
+    PostDeletion.disconnect()
+    with CaptureQueriesContext(connection) as without:
+        first.delete()
+    PostDeletion.connect()
+    with CaptureQueriesContext(connection) as queries:
+        second.delete()
+    statements = [query["sql"].split(" ")[0] for query in queries]
+    more = [statement for statement in statements if statement in ("SELECT", "INSERT", "UPDATE")]
+    assert more == ["SELECT", "INSERT"], queries.captured_queries
+    assert statements.count("DELETE") == sum(query["sql"].startswith("DELETE") for query in without)
+
+
+def test_a_bulk_delete_of_2500_rows_costs_one_insert_and_one_more_per_thousand(ada):
+    make_posts(ada, 2500)
+    with CaptureQueriesContext(connection) as queries:
+        Post.objects.all().delete()
+    inserts = [query["sql"] for query in queries if query["sql"].startswith("INSERT")]
+    assert len(inserts) == 1 + 3
+    posts = [query["sql"] for query in queries if query["sql"].startswith("SELECT") and '"posts_post"' in query["sql"]]
+    assert len(posts) == 1, "Django's own, that finds the rows"
+
+
+def test_a_user_who_deletes_themselves_stays_the_actor_as_text(ada):
+    make_posts(ada, 2)
+    request = RequestFactory().post("/")
+    request.user = ada
+    pk = ada.pk
+    ActorMiddleware(lambda request: request.user.delete())(request)
+    [alert] = deletions()
+    assert (alert.actor, alert.actor_id) == ("ada", str(pk))
+    assert alert.cause["label"] == "ada"
+    assert not User.objects.filter(pk=pk).exists()
+
+
+def test_two_declarations_of_one_model_are_two_alerts_of_one_act(ada):
+    @alert_on(post_delete, sender=Post)
+    class Gone(ModelEvent):
+        kind = "test.gone"
+        audience = Staff()
+        title = "{title}"
+
+        def snapshot(self, post):
+            return {"title": post.title}
+
+    make_posts(ada, 2)
+    Post.objects.order_by("pk").delete()
+    [gone] = Alert.objects.filter(kind="test.gone")
+    assert (gone.count, gone.title.endswith("and 1 more")) == (2, True)
+    assert len(deletions()) == 1

@@ -1,0 +1,89 @@
+"""What an alert looks like on the wire, and who gets it."""
+
+import re
+from datetime import datetime
+
+NAMES = "id position kind level title body url actor subjects count cause group created"
+
+
+async def test_an_alert_has_exactly_its_fields_and_nothing_of_its_snapshot(server, person, open_socket, shell, settle):
+    ann = person()
+    socket = await open_socket(server, ann)
+    await socket.frame()
+    subject = {"model": "posts.post", "pk": "7", "label": "First"}
+    uid = shell(
+        f"alert({ann.key!r}, 'Title', body='Body', level='warning', url='/posts/7/', data={{'secret': 'canary'}},"
+        f" subjects=[{subject!r}] * 21, cause={subject!r})"
+    )
+    [alert] = await socket.alerts(1)
+    assert " ".join(alert) == NAMES
+    assert (alert["id"], alert["kind"], alert["level"]) == (uid, "test.alert", "warning")
+    assert (alert["title"], alert["body"], alert["url"]) == ("Title", "Body", "/posts/7/")
+    assert (alert["subjects"], alert["count"], alert["cause"]) == ([subject] * 20, 21, subject)
+    assert alert["actor"].keys() == {"id", "label"}
+    assert alert["group"] is None
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", alert["created"])
+    datetime.fromisoformat(alert["created"])
+    assert "canary" not in "".join(socket.texts)
+
+
+async def test_each_audience_gets_its_own_live_and_resumed(server, person, open_socket, shell, settle):
+    people = {
+        "root": person(is_superuser=True, is_staff=True),
+        "staff": person(is_staff=True),
+        "moderator": person(is_staff=True, permissions=["view_post"]),
+        "stray": person(permissions=["view_post"]),
+        "plain": person(),
+    }
+    live = {name: await open_socket(server, one) for name, one in people.items()}
+    [start, *_] = [await socket.frame() for socket in live.values()]
+    audiences = ["staff", "everyone", "perm:posts.view_post", "superusers", people["plain"].key, people["staff"].key]
+    for audience in audiences:
+        shell(f"alert({audience!r}, {audience!r})")
+    shell("alert('everyone', 'end')")
+    expected = {
+        "root": ["staff", "everyone", "perm:posts.view_post", "superusers", "end"],
+        "staff": ["staff", "everyone", people["staff"].key, "end"],
+        "moderator": ["staff", "everyone", "perm:posts.view_post", "end"],
+        "stray": ["everyone", "end"],
+        "plain": ["everyone", people["plain"].key, "end"],
+    }
+    await settle(server)
+    for name, titles in expected.items():
+        shown = await live[name].alerts(len(titles))
+        assert [alert["title"] for alert in shown] == titles
+        await live[name].silence(0.05)
+        resumed = await open_socket(server, people[name], f"epoch={start['epoch']}&position={start['position']}")
+        assert [alert["title"] for alert in await resumed.alerts(len(titles))] == titles
+        assert (await open_socket(server, people[name])) is not None
+
+
+async def test_unread_counts_only_what_one_may_see(server, person, open_socket, shell, settle):
+    ann, bea = person(), person()
+    for one in (ann, bea):
+        await (await open_socket(server, one)).frame()
+    shell(f"many({ann.key!r}, 3)")
+    shell(f"many({bea.key!r}, 2)")
+    await settle(server)
+    assert (await (await open_socket(server, ann)).until("hello"))["unread"] == 3
+    assert (await (await open_socket(server, bea)).until("hello"))["unread"] == 2
+
+
+async def test_what_is_rolled_back_is_never_shown(server, person, open_socket, shell, settle):
+    ann = person()
+    socket = await open_socket(server, ann)
+    await socket.frame()
+    shell(
+        f"""
+with transaction.atomic():
+    alert({ann.key!r}, "kept")
+    point = transaction.savepoint()
+    alert({ann.key!r}, "taken back")
+    transaction.savepoint_rollback(point)
+with transaction.atomic():
+    alert({ann.key!r}, "taken back")
+    transaction.set_rollback(True)
+"""
+    )
+    assert [alert["title"] for alert in await socket.alerts(1)] == ["kept"]
+    await socket.silence()
