@@ -15,6 +15,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.models import Permission as PermissionRow
 from django.db.models import Model, Q, QuerySet
 
+from .clean import KEY
 from .exceptions import DeclarationError, UnknownAudience
 
 STAFF = "staff"
@@ -81,7 +82,7 @@ class Subject(Audience):
 def as_key(audience: Audience | str, about: object = None) -> str:
     """The key of an audience, or a key given as text, checked. Raises UnknownAudience."""
     key = audience if isinstance(audience, str) else audience.key(about)
-    if key in registered or key.startswith(("user:", "perm:")):
+    if key in registered or (key.startswith(("user:", "perm:")) and len(key) <= KEY):
         return key
     raise UnknownAudience(f"{key!r} is no audience. Use Staff(), Everyone(), Permission('app.codename') or Subject().")
 

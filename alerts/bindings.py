@@ -129,22 +129,22 @@ class Binding:
             self._report(instance, arguments)
 
     def _m2m_changed(self, sender: Any, instance: Model, action: str, reverse: bool, **arguments: Any) -> None:
-        arguments |= {"action": action, "reverse": reverse}
-        pk_set = arguments.get("pk_set")
-        if action == "pre_clear" and reverse:
-            # After a clear from the other side nobody can tell which rows it touched.
-            field = cast("Any", self.model._meta.get_field(self.field))
-            manager = self.model._base_manager.using(arguments.get("using"))
-            touched = list(manager.filter(**{f"{field.name}": instance}).values_list("pk", flat=True))
-            instance._state.__dict__[f"alerts_cleared_{id(self)}"] = touched
-        if not action.startswith("post_") or (pk_set is not None and not pk_set):
+        rows = self.model._base_manager.using(arguments.get("using"))
+        if action == "pre_clear":
+            # Afterwards nobody can tell which rows it touched, nor whether it touched any.
+            touched = rows.filter(**{self.field: instance}) if reverse else getattr(instance, self.field).all()[:1]
+            instance._state.__dict__[f"alerts_cleared_{id(self)}"] = list(touched.values_list("pk", flat=True))
+        if not action.startswith("post_"):
             return
+        cleared = instance._state.__dict__.pop(f"alerts_cleared_{id(self)}", [])
+        pks = cleared if action == "post_clear" else arguments["pk_set"]
+        if not pks:
+            return
+        arguments |= {"action": action, "reverse": reverse}
         if not reverse:
             self._report(instance, arguments)
             return
-        pks = pk_set if pk_set is not None else instance._state.__dict__.pop(f"alerts_cleared_{id(self)}", [])
-        rows = self.model._base_manager.using(arguments.get("using")).filter(pk__in=pks).order_by("pk")
-        noted = [reports.note(self._event, row, arguments) for row in rows]
+        noted = [reports.note(self._event, row, arguments) for row in rows.filter(pk__in=pks).order_by("pk")]
         reports.report_all(self._event, [row for row in noted if row is not None], cause=instance)
 
     def _sent(self, sender: Any, **arguments: Any) -> None:

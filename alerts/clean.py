@@ -41,6 +41,8 @@ def json_value(value: Any, depth: int = 0) -> Any:
 
 def data(value: Mapping[str, Any]) -> dict[str, Any]:
     """A snapshot of at most 16 KB: its longest entries are cut first. Raises TypeError as `json_value` does."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"a {type(value).__name__} where a dictionary belongs")
     clean: dict[str, Any] = json_value(value)
     if len(json.dumps(clean)) <= DATA:
         return clean

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from django.db import models, router, transaction
 from django.utils import timezone
@@ -38,6 +38,14 @@ def subject_of(instance: models.Model, label: object = None) -> Subject:
     return Subject(model=model._meta.label_lower, pk=clean.text(instance.pk, clean.KEY), label=shown)
 
 
+def as_subject(row: models.Model | Subject) -> Subject:
+    """A row, or its text as somebody gives it, fit for the log."""
+    if isinstance(row, models.Model):
+        return subject_of(row)
+    limits = {"model": clean.KEY, "pk": clean.KEY, "label": clean.LABEL}
+    return cast(Subject, {name: clean.text(row.get(name, ""), limit) for name, limit in limits.items()})
+
+
 def record(
     *,
     kind: str,
@@ -67,7 +75,7 @@ def record(
         raise ValueError(f"{level!r} is no level. Use one of {', '.join(Level.values)}.")
     if not kind or len(kind) > 100:
         raise ValueError(f"{kind!r} is no kind. Write it as 'app.event', at most 100 characters.")
-    rows = [subject_of(row) if isinstance(row, models.Model) else row for row in subjects]
+    rows = [as_subject(row) for row in subjects]
     who = actor or current_actor()
     now = timezone.now()
     alert = Alert(
@@ -82,7 +90,7 @@ def record(
         actor_id=clean.text(who.id, clean.KEY),
         subjects=rows[:SUBJECTS],
         count=max(len(rows), 1) if count is None else count,
-        cause=subject_of(cause) if isinstance(cause, models.Model) else cause,
+        cause=None if cause is None else as_subject(cause),
         data=clean.data(data or {}),
         created=now,
         # Nothing to expand is expanded at birth: the relay never looks at it for that again.

@@ -113,18 +113,18 @@ def report_signal(event: type[SignalEvent], sender: object, arguments: Mapping[s
     if is_muted(event.kind):
         return
     declaration = event()
-    subjects: list[models.Model] = []
+    subjects: list[Subject] = []
     data: Mapping[str, Any] = {}
     is_broken = False
     try:
         if not call(declaration.applies, sender, arguments):
             return
         data = clean.data(call(declaration.snapshot, sender, arguments))
-        subjects = list(call(declaration.subjects, sender, arguments))
+        subjects = [subject_of(row) for row in call(declaration.subjects, sender, arguments)]
     except Exception as error:
         _log(event, error)
         is_broken = True
-    values = {**data, "count": max(len(subjects), 1), "pk": subjects[0].pk if subjects else ""}
+    values = {**data, "count": max(len(subjects), 1), "pk": subjects[0]["pk"] if subjects else ""}
     title, body, url = event.kind, "", ""
     if not is_broken:
         try:

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 MOST_UNSENT = 500  # control frames that wait for a reader who does not read
-# Bytes of alerts in one frame, one alert at least: Daphne's --websocket-max-message-size holds for what it sends as well.
+# Bytes of alerts in one frame, one alert at least. Daphne's limit on a message's size holds for what it sends as well.
 MOST_IN_A_FRAME = 60 * 1024
 PATIENCE = 60.0  # seconds a full window may stay full
 

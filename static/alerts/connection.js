@@ -123,13 +123,11 @@ export class Connection {
     if (this.liveAt && Date.now() - this.liveAt > STABLE * 1000) this.tries = 0;
     const seconds = pause(this.tries, this.retryAfter);
     this.tries += 1;
-    const waiting = { name: "waiting", at: Date.now() + seconds * 1000 };
-    this.#become(waiting);
+    this.#become({ name: "waiting", at: Date.now() + seconds * 1000 });
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.open(), seconds * 1000);
-    // The answer counts only while nothing newer has been tried.
-    if (!wasOpen && (await this.#isSignedOut()) && this.state === waiting) {
-      clearTimeout(this.timer);
+    if (!wasOpen && (await this.#isSignedOut()) && this.state.name !== "live") {
+      this.#drop();
       this.#become({ name: "ended", ...ENDINGS[4501] });
     }
   }

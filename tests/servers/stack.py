@@ -24,6 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="sqlite",
         help="in-process tests on SQLite and the in-memory layer, or on a private PostgreSQL and Redis",
     )
+    parser.addoption(
+        "--acts", type=int, default=180, help="how many acts the pipeline's three writers do in all (the tests: 180)"
+    )
 
 
 # A wrapper runs before pytest-django's own hook of this name, which loads the settings.
