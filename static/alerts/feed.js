@@ -38,7 +38,15 @@ export class Feed {
       this.held.push([frame, text]);
       return;
     }
-    const handler = { hello: this.#hello, alerts: this.#alerts, reads: this.#reads, heartbeat: this.#heartbeat, gap: this.#gap, error: this.#error }[frame.type];
+    const handlers = {
+      hello: this.#hello,
+      alerts: this.#alerts,
+      reads: this.#reads,
+      heartbeat: this.#heartbeat,
+      gap: this.#gap,
+      error: this.#error,
+    };
+    const handler = Object.hasOwn(handlers, frame.type) && handlers[frame.type];
     if (handler) handler.call(this, frame, text);
   }
 
