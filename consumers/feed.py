@@ -133,7 +133,7 @@ class Feed:
         self.say(
             frames.heartbeat(
                 position=self.cursor,
-                head=self.tail.head,
+                head=self.reader.head,
                 unread=self.reader.unread,
                 reads_version=self.reader.reads_version,
             )
@@ -193,7 +193,7 @@ class Feed:
             frames.hello(
                 epoch=self._epoch,
                 position=position,
-                head=head,
+                head=self.reader.head,
                 unread=self.reader.unread,
                 reads_version=self.reader.reads_version,
                 heartbeat=conf().HEARTBEAT,

@@ -44,6 +44,11 @@ class Reader:
             self._counted_up_to = self.tail.head
         return self._unread
 
+    @property
+    def head(self) -> int:
+        """The head of the log up to which `unread` counts: the tail's, or a newer one the database told of."""
+        return max(self.tail.head, self._counted_up_to)
+
     def wake(self, position: int) -> None:
         for feed in self.feeds:
             feed.wake(position)

@@ -212,7 +212,7 @@ if DEBUG:
 else:
     STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+        "staticfiles": {"BACKEND": "realtime.storage.HashedFiles"},
     }
 WHITENOISE_USE_FINDERS = DEBUG
 
@@ -236,7 +236,7 @@ if not DEBUG and SITE_URL.startswith("https://"):
     if ALERTS["TRUSTED_PROXY"]:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# Django's default shows no INFO line of an app's logger (trap X17).
+# Django's default shows no INFO line of an app's logger (trap X17), and with DEBUG off no error of its own.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -244,6 +244,6 @@ LOGGING = {
     "handlers": {"terminal": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "line"}},
     "loggers": {
         name: {"handlers": ["terminal"], "level": "INFO", "propagate": False}
-        for name in ("accounts", "posts", "alerts", "consumers", "realtime")
+        for name in ("accounts", "posts", "alerts", "consumers", "realtime", "django")
     },
 }
