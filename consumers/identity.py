@@ -89,12 +89,9 @@ def signatures(users: Sequence[str]) -> dict[str, Signature]:
     if not _has_field(model, "groups"):
         return found
     rights: dict[str, set[Any]] = {user: set() for user in found}
-    user_model = cast(Any, model)
-    own = user_model.user_permissions.through._default_manager.filter(**{f"{model._meta.model_name}__in": list(found)})
-    for pk, permission in own.values_list(f"{model._meta.model_name}_id", "permission_id"):
+    for pk, permission in _links(model, "user_permissions", list(found)):
         rights[str(pk)].add(permission)
-    member = user_model.groups.through._default_manager.filter(**{f"{model._meta.model_name}__in": list(found)})
-    members = list(member.values_list(f"{model._meta.model_name}_id", "group_id"))
+    members = _links(model, "groups", list(found))
     of_group: dict[Any, list[Any]] = {}
     granted = cast(Any, Group.permissions).through._default_manager.filter(group__in={group for _, group in members})
     for group, permission in granted.values_list("group_id", "permission_id"):
@@ -102,6 +99,13 @@ def signatures(users: Sequence[str]) -> dict[str, Signature]:
     for pk, group in members:
         rights[str(pk)].update(of_group.get(group, ()))
     return {user: (*values, frozenset(rights[user])) for user, values in found.items()}
+
+
+def _links(model: Any, name: str, users: list[str]) -> list[tuple[Any, Any]]:
+    """The keys of these users, each with those of the rows one of their many-to-many fields leads to."""
+    field = model._meta.get_field(name)
+    rows = field.remote_field.through._default_manager.filter(**{f"{field.m2m_field_name()}__in": users})
+    return list(rows.values_list(f"{field.m2m_field_name()}_id", f"{field.m2m_reverse_field_name()}_id"))
 
 
 def ended_sessions(session_keys: Iterable[str]) -> set[str]:
