@@ -1,0 +1,187 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from alerts.frames import Entry
+from alerts.outbox import record
+from alerts.relay.bell import bell
+from alerts.relay.head import new_epoch
+from consumers.pool import in_thread
+from consumers.tail import BATCH, Tail
+
+KEYS = frozenset({"everyone", "staff"})
+
+
+class Woken:
+    """A reader that writes down what wakes it."""
+
+    def __init__(self, shared: frozenset[str] = KEYS, own: str = "user:1") -> None:
+        self.shared_keys, self.own_key = shared, own
+        self.positions: list[int] = []
+        self.looks = 0
+
+    def wake(self, position: int) -> None:
+        self.positions.append(position)
+
+    def look(self) -> None:
+        self.looks += 1
+
+
+def entry(position: int, audience: str = "everyone", size: int = 100) -> Entry:
+    return Entry(position, audience, f"id-{position}", f'{{"position":{position}}}', size)
+
+
+def message(*entries: Entry, epoch: str = "e", **more):
+    frames = [[one.position, one.audience, one.uid, one.json, one.size] for one in entries]
+    return {"v": 1, "epoch": epoch, "first": entries[0].position, "last": entries[-1].position, "frames": frames} | more
+
+
+@pytest.fixture
+def hints() -> list[Any]:
+    return []
+
+
+@pytest.fixture
+def tail(hints) -> Tail:
+    """One that holds nothing yet; what is in no message it asks the database for."""
+    tail = Tail(hints.append)
+    tail.epoch = "e"
+    return tail
+
+
+def positions(tail: Tail, after: int, keys: frozenset[str] = KEYS, count: int = 100, size: int = 10_000):
+    batch = tail.read_at_once(after, keys, count, size)
+    assert batch is not None
+    return [one.position for one in batch.entries], batch.position
+
+
+async def test_it_keeps_the_frames_a_message_brings(tail):
+    await tail._hear(message(entry(1), entry(2)))
+    assert positions(tail, 0) == ([1, 2], 2)
+    assert positions(tail, 1) == ([2], 2)
+    assert positions(tail, 2) == ([], 2)
+
+
+async def test_it_drops_positions_it_has(tail):
+    woken = Woken()
+    tail.add(woken)
+    await tail._hear(message(entry(1), entry(2)))
+    await tail._hear(message(entry(1), entry(2)))
+    await tail._hear(message(entry(2), entry(3)))
+    assert positions(tail, 0) == ([1, 2, 3], 3)
+    assert woken.positions == [1, 2, 3]
+
+
+async def test_only_those_an_entry_concerns_are_woken(tail):
+    staff, plain, bea = Woken(), Woken(frozenset({"everyone"})), Woken(frozenset({"everyone"}), "user:2")
+    for reader in (staff, plain, bea):
+        tail.add(reader)
+    await tail._hear(message(entry(1, "staff"), entry(2, "user:2"), entry(3, "everyone"), entry(4, "user:9")))
+    assert (staff.positions, plain.positions, bea.positions) == ([1, 3], [3], [2, 3])
+    tail.remove(bea)
+    await tail._hear(message(entry(5, "everyone")))
+    assert bea.positions == [2, 3]
+
+
+async def test_a_cursor_passes_what_does_not_concern_it(tail):
+    await tail._hear(message(entry(1, "staff"), entry(2, "user:9"), entry(3, "user:9")))
+    assert positions(tail, 0) == ([1], 3)
+    assert positions(tail, 1) == ([], 3)
+
+
+async def test_a_batch_keeps_to_count_and_bytes_but_holds_one(tail):
+    await tail._hear(message(*(entry(number, size=1_000) for number in range(1, 6))))
+    assert positions(tail, 0, count=2) == ([1, 2], 2)
+    assert positions(tail, 0, size=2_500) == ([1, 2], 2)
+    assert positions(tail, 0, size=10) == ([1], 1)
+
+
+async def test_it_lets_go_of_the_older_half_when_it_grows_too_big(tail, monkeypatch):
+    monkeypatch.setattr("consumers.tail.MOST_BYTES", 1_000)
+    await tail._hear(message(*(entry(number, size=100) for number in range(1, 12))))
+    assert tail.read_at_once(0, KEYS, 100, 10_000) is None
+    assert positions(tail, 5) == ([6, 7, 8, 9, 10, 11], 11)
+
+
+async def test_those_who_read_the_same_share_one_encoding(tail):
+    await tail._hear(message(entry(1), entry(2)))
+    first, second = (tail.read_at_once(0, KEYS, 100, 10_000) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert tail.frame(first) is tail.frame(second)
+
+
+async def test_what_is_no_message_of_the_log_is_a_hint(tail, hints):
+    await tail._hear({"v": 1, "rights": ["1"]})
+    assert hints == [{"v": 1, "rights": ["1"]}]
+
+
+@pytest.fixture
+async def real(service) -> Tail:
+    """The tail of a running service, on a log of three."""
+    await in_thread(write, 3)
+    await service.tail.refresh()
+    return service.tail
+
+
+def write(count: int, audience: str = "everyone") -> int:
+    for number in range(count):
+        record(kind="test.tail", audience=audience, title=f"Alert {number}")
+    return bell.number_all()
+
+
+async def test_it_fetches_what_does_not_follow_on(real):
+    epoch = real.epoch
+    head = await in_thread(write, 2)
+    await real._hear(message(entry(head), epoch=epoch))
+    assert positions(real, 0)[0] == [1, 2, 3, 4, 5]
+
+
+async def test_a_range_without_frames_is_fetched(real):
+    head = await in_thread(write, 2)
+    await real._hear({"v": 1, "epoch": real.epoch, "first": head - 1, "last": head, "frames": []})
+    assert positions(real, 3) == ([4, 5], 5)
+
+
+async def test_an_unknown_version_is_a_bare_bell(real):
+    await in_thread(write, 1)
+    await real._hear({"v": 2, "anything": "else"})
+    assert real.head == 4
+
+
+async def test_another_epoch_begins_anew(real):
+    woken = Woken()
+    real.add(woken)
+    epoch = await in_thread(new_epoch)
+    await real._hear(message(entry(9), epoch=epoch))
+    assert real.epoch == epoch
+    assert woken.looks == 1
+    real.remove(woken)
+
+
+async def test_it_finds_by_itself_what_no_message_told_of(real):
+    woken = Woken()
+    real.add(woken)
+    head = await in_thread(write, 1)
+    for _ in range(250):
+        await asyncio.sleep(0.02)
+        if woken.positions:
+            break
+    assert woken.positions == [head]
+    real.remove(woken)
+
+
+@pytest.mark.parametrize("far", [10, 300, 1_200])
+async def test_a_cursor_further_back_reads_from_the_database(service, far):
+    head = await in_thread(write, far)
+    tail = service.tail
+    await tail.refresh()
+    tail._hold([], tail.head + 1)
+    found, cursor = [], head - far
+    while cursor < head:
+        batch = await tail.read(cursor, KEYS, BATCH, 10**6)
+        assert batch.position > cursor
+        found += [one.position for one in batch.entries]
+        cursor = batch.position
+    assert found == list(range(head - far + 1, head + 1))
