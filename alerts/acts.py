@@ -37,7 +37,7 @@ Group = tuple["type[ModelEvent]", str]  # declaration, audience
 class Act:
     """One `delete()` call, from its first `pre_delete` to the end of its atomic block."""
 
-    def __init__(self, block: object, origin: Any, using: str) -> None:
+    def __init__(self, block: object, origin: models.Model | QuerySet[Any], using: str) -> None:
         self.block = block
         self.cause = _cause(origin)
         self.of_model = _concrete(origin.model if isinstance(origin, QuerySet) else type(origin))
@@ -107,8 +107,7 @@ def note_delete(event: type[ModelEvent], instance: models.Model, arguments: Mapp
     if noted is None:
         return
     if act is None:
-        origin = arguments.get("origin")  # asked whether it is true, a queryset would load its rows
-        act = Act(block, instance if origin is None else origin, using)
+        act = Act(block, _origin(instance, arguments.get("origin")), using)
         open_acts.setdefault(connection, []).append(act)
         if event.related:
             _load(act, event, instance)
@@ -165,7 +164,15 @@ def _concrete(model: type[models.Model]) -> str:
     return (model._meta.concrete_model or model)._meta.label_lower
 
 
-def _cause(origin: Any) -> Subject:
+def _origin(instance: models.Model, origin: Any) -> models.Model | QuerySet[Any]:
+    """What `delete()` was called on. It is not asked whether it is true: a queryset would load its rows for that."""
+    if isinstance(origin, (models.Model, QuerySet)):
+        return origin
+    # Somebody's own collector may have a list for an origin, or none.
+    return instance if origin is None else type(instance)._base_manager.none()
+
+
+def _cause(origin: models.Model | QuerySet[Any]) -> Subject:
     if isinstance(origin, QuerySet):
         label = f"bulk delete of {origin.model._meta.verbose_name_plural}"
         return Subject(model=_concrete(origin.model), pk="", label=label)

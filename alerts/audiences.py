@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import Permission as PermissionRow
+from django.contrib.auth.models import PermissionsMixin
 from django.db.models import Model, Q, QuerySet
 
 from .clean import KEY
@@ -91,13 +92,9 @@ def keys_of(user: AbstractBaseUser) -> frozenset[str]:
     """Every key this user belongs to now. Reads the user's permissions: call it from a thread, not from a loop."""
     if not user.is_active:
         return frozenset()
-    keys = {EVERYONE, f"user:{user.pk}"}
-    is_superuser = getattr(user, "is_superuser", False)
-    if is_superuser:
-        keys |= registered
-    if is_superuser or getattr(user, "is_staff", False):
-        keys.add(STAFF)
-        keys.update(f"perm:{name}" for name in user.get_all_permissions())  # type: ignore[attr-defined]
+    keys = {f"user:{user.pk}", *(key for key in registered if includes(key, user))}
+    if includes(STAFF, user) and hasattr(user, "get_all_permissions"):
+        keys.update(f"perm:{name}" for name in user.get_all_permissions())
     return frozenset(keys)
 
 
@@ -108,7 +105,7 @@ def includes(key: str, user: AbstractBaseUser) -> bool:
     is_superuser = bool(getattr(user, "is_superuser", False))
     is_staff = is_superuser or bool(getattr(user, "is_staff", False))
     if key.startswith("perm:"):
-        return is_staff and user.has_perm(key.removeprefix("perm:"))  # type: ignore[attr-defined]
+        return is_staff and hasattr(user, "has_perm") and bool(user.has_perm(key.removeprefix("perm:")))
     if key == STAFF:
         return is_staff
     if key == SUPERUSERS:
@@ -117,9 +114,13 @@ def includes(key: str, user: AbstractBaseUser) -> bool:
 
 
 def members(key: str) -> QuerySet[Any]:
-    """The active users of an audience, for deliveries. Raises UnknownAudience."""
+    """The active users of an audience, for deliveries. Raises UnknownAudience.
+
+    A user model that keeps a flag elsewhere than in a field (a property `is_staff`) makes it more than the members:
+    ask `includes` of each.
+    """
     model = get_user_model()
-    active = model._default_manager.filter(is_active=True)
+    active = model._default_manager.filter(_having("is_active"))
     if key.startswith("user:"):
         pk = key.removeprefix("user:")
         try:
@@ -130,14 +131,20 @@ def members(key: str) -> QuerySet[Any]:
     if key == EVERYONE:
         return active
     if key == SUPERUSERS:
-        return active.filter(is_superuser=True)
+        return active.filter(_having("is_superuser"))
     if key == STAFF:
-        return active.filter(Q(is_staff=True) | Q(is_superuser=True))
+        return active.filter(_having("is_staff") | _having("is_superuser"))
     if key.startswith("perm:"):
+        if not issubclass(model, PermissionsMixin):
+            return active.filter(_having("is_staff") | _having("is_superuser"))
         app, _, codename = key.removeprefix("perm:").partition(".")
         granted = PermissionRow.objects.filter(content_type__app_label=app, codename=codename)
-        through_group = Q(groups__permissions__in=granted)
-        return active.filter(
-            Q(is_superuser=True) | Q(is_staff=True) & (Q(user_permissions__in=granted) | through_group)
-        ).distinct()
+        is_granted = Q(user_permissions__in=granted) | Q(groups__permissions__in=granted)
+        return active.filter(Q(is_superuser=True) | _having("is_staff") & is_granted).distinct()
     raise UnknownAudience(f"{key!r} is no audience. The process that recorded it knows an audience this one does not.")
+
+
+def _having(flag: str) -> Q:
+    """Users with this flag; all of them where it is no field."""
+    is_field = any(field.name == flag for field in get_user_model()._meta.concrete_fields)
+    return Q(**{flag: True}) if is_field else Q(pk__isnull=False)

@@ -42,6 +42,8 @@ def as_subject(row: models.Model | Subject) -> Subject:
     """A row, or its text as somebody gives it, fit for the log."""
     if isinstance(row, models.Model):
         return subject_of(row)
+    if not isinstance(row, Mapping):
+        raise TypeError(f"{row!r} is no subject. Give a row, or a dictionary of its model, pk and label.")
     limits = {"model": clean.KEY, "pk": clean.KEY, "label": clean.LABEL}
     return cast(Subject, {name: clean.text(row.get(name, ""), limit) for name, limit in limits.items()})
 

@@ -17,6 +17,7 @@ from typing import Any
 from django.core import mail
 from django.db import connections
 
+from .head import using
 from .layer import LOOK_WHEN_DOWN, layer
 from .loop import Loop
 
@@ -33,7 +34,7 @@ class Bell:
         self.sweeps = False
         self.after_numbering: list[Callable[[], None]] = []
         self._hints: deque[dict[str, Any]] = deque(maxlen=10_000)
-        self._loop = Loop("numbering", self._work, self._every)
+        self._loop = Loop("numbering", self._work, self._every, at_end=layer.close)
         self._numberer: Any = None
 
     def ring(self) -> None:
@@ -75,7 +76,7 @@ class Bell:
             return False
         for wake in self.after_numbering:
             wake()
-        if connections["default"].vendor == "sqlite":
+        if connections[using()].vendor == "sqlite":
             time.sleep(SQLITE_PAUSE)
         return bool(numbered.is_more)
 

@@ -2,7 +2,8 @@
 
 The life of a Delivery: `waiting` until it is due; `leased` by one relay; `sending` from just before the message is
 handed over; `sent` when the other side has taken it. A failure makes it `waiting` again, later; a permanent one, or one
-too many, `dead`. A recipient who has left the audience meanwhile makes it `dropped`; an admin may make it `discarded`.
+too many, `dead`. A recipient who has left the audience meanwhile, or has no address any more, makes it `dropped`; an
+admin may make it `discarded`.
 A relay that dies while `sending` leaves it unknown whether the message went: it is sent again, as the same message.
 """
 
@@ -12,6 +13,7 @@ import logging
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import InterfaceError, OperationalError
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
@@ -54,6 +56,11 @@ class Deliverer:
                     for waiting in keys[place:]:
                         self._failed(waiting, error)
                     break
+                except (OperationalError, InterfaceError):
+                    raise  # the database is out of reach
+                except Exception as error:
+                    logger.exception("Delivery %s by %s could not be begun.", key, self.transport.name)
+                    self._failed(key, _unforeseen(error))
         finally:
             if session is not None:
                 session.close()
@@ -68,9 +75,13 @@ class Deliverer:
         if recipient is None:
             self._mine(key).update(state=State.DROPPED, reason="The recipient is no longer in the audience.")
             return session
+        delivery.address = self.transport.address(recipient)  # as it is now
+        if not delivery.address:
+            self._mine(key).update(state=State.DROPPED, reason="The recipient has no address any more.")
+            return session
         if session is None:
-            session = self.transport.open()
-        if not self._mine(key).filter(state=State.LEASED).update(state=State.SENDING):
+            session = self._open()
+        if not self._mine(key).filter(state=State.LEASED).update(state=State.SENDING, address=delivery.address):
             return session
         try:
             session.send(delivery, recipient)
@@ -83,11 +94,20 @@ class Deliverer:
         except Exception as error:
             logger.exception("The transport %s failed on delivery %s.", self.transport.name, key)
             session.close()
-            self._failed(key, TransportError(f"{type(error).__name__}: {error}"))
+            self._failed(key, _unforeseen(error))
             return None
         else:
             self._mine(key).update(state=State.SENT, attempts=F("attempts") + 1, reason="")
         return session
+
+    def _open(self) -> Session:
+        try:
+            return self.transport.open()
+        except ConnectionLost:
+            raise
+        except Exception as error:
+            logger.exception("The transport %s could not be opened.", self.transport.name)
+            raise ConnectionLost(str(_unforeseen(error))) from error
 
     def _recipient(self, delivery: Delivery) -> AbstractBaseUser | None:
         """The recipient, if they still are in the audience: asked again at the last moment."""
@@ -112,3 +132,7 @@ class Deliverer:
     def _mine(self, key: int) -> QuerySet[Delivery]:
         held = (State.LEASED, State.SENDING)
         return Delivery.objects.using(using()).filter(pk=key, holder=self.leases.holder, state__in=held)
+
+
+def _unforeseen(error: Exception) -> TransportError:
+    return TransportError(f"{type(error).__name__}: {error}")

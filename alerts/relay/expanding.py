@@ -10,11 +10,11 @@ import logging
 import time
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
 
 from .. import kinds
-from ..audiences import members
+from ..audiences import includes, members
 from ..models import Alert, Delivery
 from ..transports import Transport, registered
 from .head import using
@@ -40,8 +40,8 @@ class Expander:
         for alert in alerts:
             try:
                 expand(alert)
-            except DatabaseError:
-                raise
+            except (OperationalError, InterfaceError):
+                raise  # the database is out of reach, or busy: no alert's fault
             except Exception as error:
                 logger.exception(
                     "Alert %s (%s) could not be expanded; again in a minute: %s", alert.uid, alert.kind, error
@@ -71,7 +71,7 @@ def write(alert: Alert, transport: Transport, users: list[Any]) -> None:
     deliveries = [
         Delivery(alert=alert, transport=transport.name, recipient=str(user.pk), address=address, next_try=Now())
         for user in users
-        if (address := transport.address(user))
+        if includes(alert.audience, user) and (address := transport.address(user))
     ]
     with transaction.atomic(using=using()):
         Delivery.objects.using(using()).bulk_create(deliveries, ignore_conflicts=True)

@@ -20,10 +20,17 @@ class Loop:
     0.25 s doubling to 5 s. No failure ends the loop.
     """
 
-    def __init__(self, name: str, work: Callable[[], bool], every: Callable[[], float | None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[], bool],
+        every: Callable[[], float | None],
+        at_end: Callable[[], None] = lambda: None,
+    ) -> None:
         self.name = name
         self.work = work
         self.every = every
+        self.at_end = at_end  # called in the thread, for what belongs to it
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -88,3 +95,4 @@ class Loop:
                     self._woken.clear()
         finally:
             connections.close_all()
+            self.at_end()

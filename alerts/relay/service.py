@@ -8,6 +8,7 @@ from ..transports import registered
 from .bell import bell
 from .delivering import Deliverer
 from .expanding import Expander
+from .layer import layer
 from .leases import BEAT
 from .loop import Loop
 
@@ -38,10 +39,12 @@ class Relay:
 
     def stop(self, timeout: float = 5.0) -> None:
         """End after the message at hand, within `timeout` seconds; leases not begun are given back."""
-        bell.after_numbering.clear()
+        if self._expanding.wake in bell.after_numbering:
+            bell.after_numbering.remove(self._expanding.wake)
         for deliverer in self._deliverers:
             deliverer.is_stopping = True
-        bell.stop(timeout)
+        if not bell.after_numbering:  # no other relay is left in this process
+            bell.stop(timeout)
         for loop in self._loops:
             loop.stop(timeout)
 
@@ -53,6 +56,7 @@ class Relay:
         for deliverer in self._deliverers:
             while deliverer.deliver():
                 pass
+        layer.close()
 
     def _expand(self) -> bool:
         is_more = self._expander.expand()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import smtplib
+import socket
 import threading
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -19,12 +21,15 @@ from ..models import Delivery
 from .base import Session, Transport
 
 logger = logging.getLogger(__name__)
+ANSWER = 10.0  # seconds the server may take for each answer, where EMAIL_TIMEOUT says nothing
 LIMIT = 20.0  # seconds one message may take in all
 
 
 class EmailSession(Session):
     def __init__(self) -> None:
-        self._backend: Any = get_connection()
+        self._backend = cast(Any, get_connection())
+        if getattr(self._backend, "timeout", 0) is None:
+            self._backend.timeout = ANSWER  # Django's default waits for ever on a silent server (trap T13)
         try:
             self._backend.open()
         except Exception as error:
@@ -60,7 +65,8 @@ class EmailSession(Session):
     def _cut(self) -> None:
         sock = getattr(getattr(self._backend, "connection", None), "sock", None)
         if sock is not None:
-            sock.close()
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)  # closing would not wake the thread that reads it
 
 
 class Email(Transport):
@@ -74,9 +80,9 @@ class Email(Transport):
 
 
 def compose(delivery: Delivery, recipient: AbstractBaseUser) -> EmailMultiAlternatives:
-    """The message of a delivery, from `mail/<kind>/{subject.txt,body.txt,body.html}`.
+    """The message of a delivery, from `mail/<kind>/{subject.txt,body.txt,body.html}`; each may be missing.
 
-    A kind without templates, or with broken ones, gets its title and body: an alert never waits for a template.
+    A missing or broken subject or text is made of the alert's title and body: an alert never waits for a template.
     """
     settings = conf()
     alert = delivery.alert
@@ -87,16 +93,10 @@ def compose(delivery: Delivery, recipient: AbstractBaseUser) -> EmailMultiAltern
         "site_name": settings.SITE_NAME,
         "site_url": settings.SITE_URL,
     }
-    subject, text, html = alert.title, f"{alert.title}\n\n{alert.body}\n\n{settings.SITE_URL}{alert.url or '/'}\n", ""
-    try:
-        subject, text, html = (
-            render_to_string(f"mail/{alert.kind}/{part}", context) for part in ("subject.txt", "body.txt", "body.html")
-        )
-    except TemplateDoesNotExist as error:
-        if not str(error).startswith(f"mail/{alert.kind}/"):
-            logger.exception("A mail template of %s is broken; its mail goes out with a default text.", alert.kind)
-    except Exception:
-        logger.exception("A mail template of %s is broken; its mail goes out with a default text.", alert.kind)
+    words = [alert.title, alert.body, f"{settings.SITE_URL}{alert.url or '/'}"]
+    subject = _rendered(alert.kind, "subject.txt", context) or alert.title
+    text = _rendered(alert.kind, "body.txt", context) or "\n\n".join(word for word in words if word) + "\n"
+    html = _rendered(alert.kind, "body.html", context)
     message = EmailMultiAlternatives(
         subject=" ".join(subject.split()),  # a line break in a header is refused (trap T15)
         body=text,
@@ -107,6 +107,18 @@ def compose(delivery: Delivery, recipient: AbstractBaseUser) -> EmailMultiAltern
     if html:
         message.attach_alternative(html, "text/html")
     return message
+
+
+def _rendered(kind: str, part: str, context: dict[str, Any]) -> str:
+    """One part of the mail of a kind; empty when its template is missing or broken."""
+    name = f"mail/{kind}/{part}"
+    try:
+        return render_to_string(name, context)
+    except Exception as error:
+        is_missing = isinstance(error, TemplateDoesNotExist) and str(error) == name
+        if not is_missing:
+            logger.exception("The mail template %s is broken; the mail goes out without it.", name)
+        return ""
 
 
 def _refused(code: int, text: bytes | str) -> TransportError:

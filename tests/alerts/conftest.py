@@ -12,17 +12,18 @@ from django.db import connection, connections
 from django.db.models import Model
 
 from accounts.models import User
-from alerts import audiences
+from alerts import audiences, transports
 from alerts.exceptions import DeclarationError
 from alerts.kinds import declared
 from alerts.relay.bell import bell
 from alerts.relay.layer import layer
 
 
+# It asks for `define`, so that what hears a model is disconnected before the model is gone.
 @pytest.fixture(autouse=True)
-def declarations_of_this_test() -> Iterator[None]:
-    """Whatever a test declares is disconnected and forgotten after it."""
-    kinds, keys = dict(declared), set(audiences.registered)
+def declarations_of_this_test(define: Callable[..., type[Model]]) -> Iterator[None]:
+    """Whatever a test declares (kinds, audiences, transports) is disconnected and forgotten after it."""
+    kinds, keys, carriers = dict(declared), set(audiences.registered), dict(transports.registered)
     yield
     for kind, event in list(declared.items()):
         if kinds.get(kind) is not event:
@@ -30,6 +31,8 @@ def declarations_of_this_test() -> Iterator[None]:
                 event.disconnect()
             del declared[kind]
     declared.update(kinds)
+    transports.registered.clear()
+    transports.registered.update(carriers)
     audiences.registered.clear()
     audiences.registered.update(keys)
 

@@ -1,0 +1,284 @@
+import smtplib
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import User
+from alerts.models import Alert, Delivery
+from alerts.relay.delivering import Deliverer
+from alerts.retry import ATTEMPTS
+from alerts.transports import registered
+from tests.servers.smtp import Mood
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def mail_settings(settings, mail_server):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail_server.port
+    settings.EMAIL_TIMEOUT = 5
+
+
+@pytest.fixture
+def deliver():
+    """Carries what is due, by a relay of its own."""
+    return lambda: Deliverer(registered["email"]).deliver()
+
+
+@pytest.fixture
+def due_again():
+    return lambda: Delivery.objects.filter(state="waiting").update(next_try=timezone.now() - timedelta(seconds=5))
+
+
+def state(delivery):
+    delivery.refresh_from_db()
+    return delivery.state, delivery.attempts, delivery.reason
+
+
+def wait_of(delivery):
+    delivery.refresh_from_db()
+    return (delivery.next_try - timezone.now()).total_seconds()
+
+
+def test_a_due_delivery_is_sent_and_nothing_is_left_to_do(deliver, make_users, make_delivery, mail_server):
+    [user] = make_users(1)
+    delivery = make_delivery(user)
+    assert deliver() is True
+    assert state(delivery) == ("sent", 1, "")
+    [mail] = mail_server.mailbox
+    assert (mail.recipients, mail.subject) == (("user0@example.org",), "News")
+    assert deliver() is False
+    assert len(mail_server.mailbox) == 1
+
+
+def test_many_deliveries_go_over_one_connection(deliver, make_users, make_delivery, mail_server):
+    for user in make_users(30):
+        make_delivery(user)
+    before = mail_server.connections
+    deliver()
+    assert len({mail.recipients for mail in mail_server.mailbox}) == 30
+    assert mail_server.connections - before == 1
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"sent"}
+
+
+def test_a_deferred_mail_waits_a_minute_then_longer_with_jitter(
+    deliver, due_again, make_users, make_delivery, mail_server
+):
+    delivery = make_delivery(*make_users(1))
+    mail_server.mood = Mood.DEFER
+    deliver()
+    assert state(delivery) == ("waiting", 1, "The mail server answered 450 4.2.1 Mailbox busy, try again later")
+    assert 47 <= wait_of(delivery) <= 73
+    assert delivery.holder == ""
+    assert deliver() is False, "it is not due"
+    due_again()
+    deliver()
+    assert state(delivery)[:2] == ("waiting", 2)
+    assert 95 <= wait_of(delivery) <= 145
+    mail_server.mood = Mood.ACCEPT
+    due_again()
+    deliver()
+    assert state(delivery) == ("sent", 3, "")
+
+
+def test_a_deferred_mail_holds_up_no_other_and_keeps_the_connection(deliver, make_users, make_delivery, mail_server):
+    for user in make_users(3):
+        make_delivery(user)
+    mail_server.mood = Mood.DEFER
+    before = mail_server.connections
+    deliver()
+    assert set(Delivery.objects.values_list("state", "attempts")) == {("waiting", 1)}
+    assert mail_server.connections - before == 1
+
+
+def test_a_delivery_that_fails_for_days_is_dead_with_its_last_reason(deliver, make_users, make_delivery, mail_server):
+    delivery = make_delivery(*make_users(1), attempts=ATTEMPTS - 1)
+    mail_server.mood = Mood.DEFER
+    deliver()
+    assert state(delivery) == ("dead", ATTEMPTS, "The mail server answered 450 4.2.1 Mailbox busy, try again later")
+
+
+def test_a_refused_address_is_dead_at_once_with_the_reason(deliver, make_users, make_delivery, mail_server, log):
+    delivery = make_delivery(*make_users(1))
+    mail_server.mood = Mood.REJECT
+    deliver()
+    assert state(delivery) == ("dead", 1, "The mail server answered 550 5.1.1 No such mailbox")
+    assert "is dead" in log.text
+    assert deliver() is False
+
+
+def test_while_the_mail_server_is_down_everything_waits_and_then_goes(
+    deliver, due_again, make_users, make_delivery, mail_server
+):
+    deliveries = [make_delivery(user) for user in make_users(3)]
+    mail_server.stop()
+    deliver()
+    for delivery in deliveries:
+        outcome, attempts, reason = state(delivery)
+        assert (outcome, attempts) == ("waiting", 1)
+        assert "out of reach: ConnectionRefusedError" in reason
+    mail_server.start()
+    due_again()
+    deliver()
+    assert [state(delivery)[0] for delivery in deliveries] == ["sent"] * 3
+
+
+def test_a_server_that_says_421_makes_the_mail_wait(deliver, make_users, make_delivery, mail_server):
+    delivery = make_delivery(*make_users(1))
+    mail_server.mood = Mood.BUSY
+    deliver()
+    outcome, attempts, reason = state(delivery)
+    assert (outcome, attempts) == ("waiting", 1)
+    assert "421" in reason
+
+
+def test_a_server_that_hangs_makes_the_mail_wait(deliver, make_users, make_delivery, mail_server, settings):
+    settings.EMAIL_TIMEOUT = 0.3
+    delivery = make_delivery(*make_users(1))
+    mail_server.mood = Mood.HANG
+    deliver()
+    assert state(delivery)[:2] == ("waiting", 1)
+    assert "TimeoutError" in delivery.reason or "Disconnected" in delivery.reason
+
+
+def test_an_unanswered_message_is_tried_again_under_the_same_id(
+    deliver, due_again, make_users, make_delivery, mail_server
+):
+    delivery = make_delivery(*make_users(1))
+    mail_server.mood = Mood.DROP
+    deliver()
+    assert state(delivery)[:2] == ("waiting", 1)
+    mail_server.mood = Mood.ACCEPT
+    due_again()
+    deliver()
+    first, second = (mail.message["Message-ID"] for mail in mail_server.mailbox)
+    assert first == second == f"<{delivery.alert.uid}.{delivery.pk}@127.0.0.1>"
+
+
+def test_two_deliveries_of_one_alert_have_ids_of_their_own(deliver, make_users, make_delivery, mail_server):
+    one, two = make_users(2)
+    first = make_delivery(one)
+    Delivery.objects.create(
+        alert=first.alert, transport="email", recipient=str(two.pk), address=two.email, next_try=timezone.now()
+    )
+    deliver()
+    assert len({mail.message["Message-ID"] for mail in mail_server.mailbox}) == 2
+
+
+def test_a_sending_left_by_a_crash_is_sent_again_as_the_same_message(make_users, make_delivery, mail_server):
+    delivery = make_delivery(*make_users(1), state="sending", holder="a relay that was killed", beat=7)
+    heir = Deliverer(registered["email"])
+    seconds = [0.0]
+    heir.leases._clock = lambda: seconds[0]
+    assert heir.deliver() is False
+    seconds[0] = 29.0
+    assert heir.deliver() is False
+    seconds[0] = 31.0
+    assert heir.deliver() is True
+    assert state(delivery) == ("sent", 1, "")
+    [mail] = mail_server.mailbox
+    assert mail.message["Message-ID"] == f"<{delivery.alert.uid}.{delivery.pk}@127.0.0.1>"
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"is_staff": False}])
+def test_a_recipient_who_left_the_audience_is_dropped(change, deliver, make_users, make_delivery, mail_server):
+    [user] = make_users(1, is_staff=True)
+    delivery = make_delivery(user, audience="staff")
+    User.objects.filter(pk=user.pk).update(**change)
+    deliver()
+    assert state(delivery) == ("dropped", 0, "The recipient is no longer in the audience.")
+    assert mail_server.mailbox == []
+
+
+def test_a_recipient_who_is_gone_is_dropped(deliver, make_users, make_delivery, mail_server):
+    [user] = make_users(1)
+    delivery = make_delivery(user)
+    user.delete()
+    deliver()
+    assert state(delivery)[0] == "dropped"
+
+
+def test_a_recipient_whose_address_is_gone_is_dropped(deliver, make_users, make_delivery, mail_server):
+    [user] = make_users(1)
+    delivery = make_delivery(user)
+    User.objects.filter(pk=user.pk).update(email="")
+    deliver()
+    assert state(delivery) == ("dropped", 0, "The recipient has no address any more.")
+    assert mail_server.mailbox == []
+
+
+def test_a_recipient_who_moved_is_written_to_at_the_new_address(deliver, make_users, make_delivery, mail_server):
+    [user] = make_users(1)
+    delivery = make_delivery(user)
+    User.objects.filter(pk=user.pk).update(email="new@example.org")
+    deliver()
+    assert mail_server.mailbox[0].recipients == ("new@example.org",)
+    assert (state(delivery)[0], delivery.address) == ("sent", "new@example.org")
+
+
+def test_a_line_break_in_an_address_sends_nothing_and_is_dead(deliver, make_users, make_delivery, mail_server):
+    [user] = make_users(1)
+    delivery = make_delivery(user)
+    User.objects.filter(pk=user.pk).update(email="user0@example.org\nBcc: evil@example.org")
+    deliver()
+    assert state(delivery)[0] == "dead"
+    assert mail_server.mailbox == []
+
+
+def test_a_line_break_in_a_title_stays_out_of_the_headers(deliver, make_users, make_delivery, mail_server):
+    make_delivery(*make_users(1), title="News\r\nBcc: evil@example.org\n\nBody")
+    deliver()
+    [mail] = mail_server.mailbox
+    assert mail.subject == "News Bcc: evil@example.org Body"
+    assert (mail.message["Bcc"], mail.recipients) == (None, ("user0@example.org",))
+
+
+def test_of_two_relays_at_once_one_sends(make_users, make_delivery, mail_server, at_once):
+    for user in make_users(10):
+        make_delivery(user)
+    deliverers = [Deliverer(registered["email"]) for _ in range(2)]
+    assert not [result for result in at_once(*(one.deliver for one in deliverers)) if isinstance(result, Exception)]
+    for one in deliverers:
+        one.deliver()
+    assert len(mail_server.mailbox) == 10
+    assert len({mail.recipients for mail in mail_server.mailbox}) == 10
+
+
+def test_a_relay_that_stops_gives_back_what_it_has_not_begun(make_users, make_delivery, mail_server):
+    for user in make_users(3):
+        make_delivery(user)
+    stopping = Deliverer(registered["email"])
+    stopping.is_stopping = True
+    stopping.deliver()
+    assert set(Delivery.objects.values_list("state", "holder")) == {("waiting", "")}
+    assert mail_server.mailbox == []
+
+
+def test_a_transport_that_fails_in_a_way_nobody_foresaw_waits_with_its_reason(
+    make_users, make_delivery, monkeypatch, log
+):
+    def fail(*_, **__):
+        raise LookupError("a bug of ours")
+
+    delivery = make_delivery(*make_users(1))
+    monkeypatch.setattr(smtplib.SMTP, "sendmail", fail)
+    Deliverer(registered["email"]).deliver()
+    assert state(delivery) == ("waiting", 1, "LookupError: a bug of ours")
+    assert "Traceback" in log.text
+
+
+def test_what_an_admin_discards_while_it_is_leased_is_not_sent(make_users, make_delivery, mail_server):
+    delivery = make_delivery(*make_users(1))
+    deliverer = Deliverer(registered["email"])
+    [key] = deliverer.leases.take(1)
+    Delivery.objects.filter(pk=key).update(state="discarded")
+    assert deliverer._carry(key, None) is None
+    assert (state(delivery)[0], mail_server.mailbox) == ("discarded", [])
+
+
+def test_the_alert_of_a_delivery_may_have_been_removed(deliver, make_users, make_delivery, mail_server):
+    make_delivery(*make_users(1))
+    Alert.objects.all().delete()
+    assert deliver() is False

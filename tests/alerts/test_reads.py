@@ -1,0 +1,205 @@
+import uuid
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from alerts import reads
+from alerts.audiences import keys_of
+from alerts.models import Alert, ReadMark, ReadState
+from alerts.outbox import record
+from alerts.relay.bell import bell
+from alerts.relay.head import read_head
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def reader(ada):
+    """A user whose read state begins at the head."""
+    bell.number_all()
+    reads.state_of(ada)
+    return ada
+
+
+def news(count=1, audience="everyone"):
+    """Numbered alerts; gives their ids."""
+    with transaction.atomic():
+        made = [record(kind="test.news", audience=audience, title=f"News {n}") for n in range(count)]
+    bell.number_all()
+    return [alert.uid for alert in made]
+
+
+def unread(user):
+    return reads.unread_count(reads.state_of(user), keys_of(user), read_head().position)
+
+
+def mark(user, ids, is_read=True):
+    return reads.mark(user, keys_of(user), ids, is_read=is_read)
+
+
+def read_now(user, ids):
+    change = reads.sync(user, keys_of(user), ids)
+    return set(change.read_ids)
+
+
+def test_what_was_there_before_the_first_visit_is_read(ada):
+    news(5)
+    assert unread(ada) == 0
+    news(2)
+    assert unread(ada) == 2
+    assert reads.state_of(ada).version == 0
+
+
+def test_two_first_visits_at_once_make_one_state(ada, at_once):
+    states = at_once(*[lambda: reads.state_of(ada).pk] * 4)
+    assert len(set(states)) == 1
+    assert ReadState.objects.count() == 1
+
+
+def test_reading_lowers_the_count_and_raises_the_version_once_per_real_change(reader):
+    ids = news(3)
+    change = mark(reader, ids[:2])
+    assert (change.version, change.unread, change.is_new) == (1, 1, True)
+    assert sorted(change.read_ids) == sorted(str(uid) for uid in ids[:2])
+    again = mark(reader, ids[:2])
+    assert (again.version, again.unread, again.is_new) == (1, 1, False)
+    assert sorted(again.read_ids) == sorted(change.read_ids)
+    partly = mark(reader, ids)
+    assert (partly.version, partly.unread, partly.is_new) == (2, 0, True)
+
+
+def test_unreading_takes_it_back_and_leaves_no_mark(reader):
+    [uid] = news()
+    mark(reader, [uid])
+    assert ReadMark.objects.count() == 1
+    change = mark(reader, [uid], is_read=False)
+    assert (change.version, change.unread, change.unread_ids, change.read_ids) == (2, 1, [str(uid)], ())
+    assert not ReadMark.objects.exists(), "the state alone says it"
+
+
+def test_an_alert_of_before_may_be_marked_unread_and_read_again(ada):
+    [uid] = news()
+    assert unread(ada) == 0
+    assert mark(ada, [uid], is_read=False).unread == 1
+    assert read_now(ada, [uid]) == set()
+    assert mark(ada, [uid]).unread == 0
+    assert read_now(ada, [uid]) == {str(uid)}
+
+
+def test_reading_all_up_to_a_position_removes_the_marks_below_it_and_keeps_those_above(reader):
+    first = reads.state_of(reader).read_up_to
+    ids = news(4)
+    mark(reader, [ids[0]])
+    mark(reader, [ids[3]])
+    change = reads.mark_all_read(reader, keys_of(reader), first + 2)
+    assert (change.read_up_to, change.version, change.unread, change.is_new) == (first + 2, 3, 1, True)
+    assert read_now(reader, ids) == {str(uid) for uid in (ids[0], ids[1], ids[3])}
+    assert ReadMark.objects.count() == 1
+
+
+def test_reading_all_again_changes_nothing(reader):
+    news(2)
+    head = read_head().position
+    first = reads.mark_all_read(reader, keys_of(reader), head)
+    second = reads.mark_all_read(reader, keys_of(reader), head)
+    assert (first.is_new, second.is_new, second.version) == (True, False, first.version)
+
+
+def test_reading_all_reads_what_was_marked_unread_below(reader):
+    [uid] = news()
+    head = read_head().position
+    reads.mark_all_read(reader, keys_of(reader), head)
+    mark(reader, [uid], is_read=False)
+    change = reads.mark_all_read(reader, keys_of(reader), head)
+    assert (change.is_new, change.unread) == (True, 0)
+
+
+def test_reading_all_up_to_an_older_position_never_goes_back(reader):
+    news(3)
+    head = read_head().position
+    reads.mark_all_read(reader, keys_of(reader), head)
+    assert not reads.mark_all_read(reader, keys_of(reader), head - 2).is_new
+    assert reads.state_of(reader).read_up_to == head
+
+
+def test_nothing_beyond_the_head_is_read_in_advance(reader):
+    news()
+    change = reads.mark_all_read(reader, keys_of(reader), 2**53 - 1)
+    assert change.read_up_to == read_head().position
+    news()
+    assert unread(reader) == 1
+
+
+def test_ids_one_may_not_see_are_ignored(reader):
+    [hidden] = news(audience="staff")
+    [seen] = news()
+    change = mark(reader, [hidden, seen, uuid.uuid4()])
+    assert (change.read_ids, change.unread) == ([str(seen)], 0)
+    assert mark(reader, [hidden, uuid.uuid4()]) is None
+    assert not ReadMark.objects.filter(alert__uid=hidden).exists()
+    assert reads.state_of(reader).version == 1
+    assert read_now(reader, [hidden]) == set()
+
+
+def test_alerts_without_a_position_can_be_neither_read_nor_counted(reader):
+    uid = record(kind="test.news", audience="everyone", title="x").uid
+    assert mark(reader, [uid]) is None
+    assert unread(reader) == 0
+
+
+def test_counts_stop_at_a_thousand(reader):
+    news(1_005)
+    with CaptureQueriesContext(connection) as queries:
+        assert unread(reader) == 1_000
+    assert any("LIMIT 1000" in query["sql"] for query in queries)
+
+
+def test_what_others_read_is_theirs(reader):
+    bea = User.objects.create_user("bea")
+    bell.number_all()
+    reads.state_of(bea)
+    [uid] = news()
+    mark(bea, [uid])
+    assert (unread(reader), unread(bea)) == (1, 0)
+
+
+def test_two_tabs_at_once_raise_the_version_once_for_each_real_change(reader, at_once):
+    ids = news(6)
+    at_once(*[lambda: mark(reader, ids)] * 3)
+    assert (reads.state_of(reader).version, unread(reader)) == (1, 0)
+    at_once(*[lambda uid=uid: mark(reader, [uid], is_read=False) for uid in ids])
+    assert (reads.state_of(reader).version, unread(reader)) == (7, 6)
+
+
+def test_a_sync_tells_which_are_read_and_which_not_and_changes_nothing(reader):
+    ids = news(2)
+    mark(reader, ids[:1])
+    change = reads.sync(reader, keys_of(reader), ids)
+    assert (change.read_ids, change.unread_ids, change.is_new) == ([str(ids[0])], [str(ids[1])], False)
+    assert (change.version, change.unread, change.counted_up_to) == (1, 1, read_head().position)
+
+
+def test_after_a_resume_the_read_ones_between_two_positions_are_known(reader):
+    start = read_head().position
+    ids = news(5)
+    mark(reader, [ids[1], ids[4]])
+    reads.mark_all_read(reader, keys_of(reader), start + 1)
+    found = reads.read_ids_between(reads.state_of(reader), keys_of(reader), start, start + 4)
+    assert found == {start + 1: str(ids[0]), start + 2: str(ids[1])}
+
+
+def test_the_versions_of_many_users_are_one_query(reader, django_assert_num_queries):
+    bea = User.objects.create_user("bea")
+    bell.number_all()
+    reads.state_of(bea)
+    mark(reader, news())
+    with django_assert_num_queries(1):
+        assert reads.versions([str(reader.pk), str(bea.pk), "987654"]) == {str(reader.pk): 1, str(bea.pk): 0}
+
+
+def test_marks_go_with_their_alert(reader):
+    mark(reader, news())
+    Alert.objects.all().delete()
+    assert not ReadMark.objects.exists()
