@@ -66,7 +66,7 @@ def test_a_process_without_a_server_sends_to_redis_from_a_loop_of_its_own(use, l
 def test_a_layer_out_of_reach_is_asked_once_and_then_left_alone_for_five_seconds(use, layer, log, monkeypatch):
     use(redis_layer(f"redis://127.0.0.1:{free_port()}"))
     seconds = [100.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr("alerts.relay.layer.time.monotonic", lambda: seconds[0])
     assert layer.send({}) is False
     assert layer.is_down
     assert log.text.count("Delivery goes on from the log") == 1
