@@ -100,6 +100,7 @@ async def test_three_processes_write_and_a_client_cut_ten_times_sees_exactly_wha
         web = asyncio.create_task(asyncio.to_thread(write_by_page))
         for _ in range(10):
             await asyncio.sleep(acts / 900)
+            await client.until(lambda: client.socket is not None, "a connection to cut")
             client.cut()
         await web
         assert await asyncio.to_thread(script.wait, seconds=120) == 0, script.read_log()

@@ -54,6 +54,7 @@ class Lineage:
         """Ends the TCP connection with no closing handshake, as a broken network does."""
         if self.socket is not None:
             self.socket.transport.abort()
+            self.socket = None
 
     async def until(self, condition: Any, what: str, *, seconds: float = 20) -> None:
         """Waits until `condition()` holds; raises what the lineage died of, or TimeoutError with what it was shown."""
@@ -80,16 +81,17 @@ class Lineage:
             try:
                 async with connect(
                     url, additional_headers=headers, origin=Origin(self.server.url), proxy=None, ping_interval=None
-                ) as self.socket:
+                ) as socket:
+                    self.socket = socket
                     self.connections += 1
-                    async for text in self.socket:
-                        await self._hear(json.loads(text))
+                    async for text in socket:
+                        await self._hear(json.loads(text), socket)
             except (ConnectionClosed, InvalidHandshake, OSError):
                 pass
             self.socket = None
             await asyncio.sleep(self.seconds)
 
-    async def _hear(self, frame: dict[str, Any]) -> None:
+    async def _hear(self, frame: dict[str, Any], socket: ClientConnection) -> None:
         if frame["type"] != "alerts":
             self.frames.append(frame)
         assert frame["type"] != "gap", frame
@@ -99,5 +101,4 @@ class Lineage:
             now = time.time()
             self.shown += [Shown(self.epoch, alert["position"], now, alert) for alert in frame["alerts"]]
             self.position = frame["position"]
-            assert self.socket is not None
-            await self.socket.send(json.dumps({"type": "ack", "position": frame["position"], "seen": True}))
+            await socket.send(json.dumps({"type": "ack", "position": frame["position"], "seen": True}))
