@@ -15,6 +15,7 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 Row = tuple[str, str, str]  # kind, model, key
 Group = tuple["type[ModelEvent]", str]  # declaration, audience
+Loaded = dict[tuple[str, str, Any], Any]  # model, relation, key: the related object
 
 
 class Act:
     """One `delete()` call, from its first `pre_delete` to the end of its atomic block."""
 
-    def __init__(self, block: object, origin: models.Model | QuerySet[Any], using: str) -> None:
+    def __init__(self, block: object, origin: models.Model | QuerySet[Any], using: str, loaded: Loaded) -> None:
         self.block = block
         self.cause = _cause(origin)
         self.of_model = _concrete(origin.model if isinstance(origin, QuerySet) else type(origin))
@@ -46,22 +48,9 @@ class Act:
         self.is_silent = isinstance(origin, models.Model) and not _is_there(origin, using)
         self.is_written = False
         self.noted: dict[Group, list[Noted]] = defaultdict(list)
-        self.uids: dict[Group, uuid.UUID] = defaultdict(uuid.uuid4)
-        self.loaded: dict[tuple[str, str, Any], Any] = {}
+        self.loaded = loaded
         self.written: set[Row] = set()
-        self.inner: list[tuple[set[Row], list[int]]] = []
-
-    def load(self, event: type[ModelEvent], instance: models.Model) -> None:
-        """Set the related objects a snapshot reads, each fetched once per act."""
-        for name in event.related:
-            field: Any = instance._meta.get_field(name)
-            key = (instance._meta.label, name, getattr(instance, field.attname))
-            if field.is_cached(instance):
-                self.loaded[key] = getattr(instance, name)
-            elif key in self.loaded:
-                setattr(instance, name, self.loaded[key])
-            else:
-                self.loaded[key] = getattr(instance, name)
+        self.inner: list[tuple[set[Row], list[uuid.UUID]]] = []
 
     def cause_of(self, rows: list[Noted]) -> Subject | None:
         """The origin, when rows went with something else; a bulk delete names itself."""
@@ -70,18 +59,18 @@ class Act:
         origin = (self.cause["model"], self.cause["pk"])
         return self.cause if any(row.key != origin for row in rows) else None
 
-    def write(self, told: set[Row]) -> list[int]:
-        """Record what was noted, without the rows that another act has told of. Gives the alerts' `seq`."""
-        seqs = []
+    def write(self, told: set[Row]) -> list[uuid.UUID]:
+        """Record what was noted, without the rows that another act has told of. Gives the alerts' ids."""
+        uids = []
         self.is_written = True
         noted, self.noted = self.noted, defaultdict(list)
         self.loaded.clear()
-        for (event, audience), rows in noted.items():
+        for (event, _), rows in noted.items():
             rows = [row for row in rows if (event.kind, *row.key) not in told]
             if rows and not self.is_silent:
-                seqs.append(report(event, rows, cause=self.cause_of(rows), uid=self.uids[event, audience]))
+                uids.append(report(event, rows, cause=self.cause_of(rows)))
                 self.written.update((event.kind, *row.key) for row in rows)
-        return seqs
+        return uids
 
 
 open_acts: WeakKeyDictionary[BaseDatabaseWrapper, list[Act]] = WeakKeyDictionary()
@@ -102,15 +91,16 @@ def note_delete(event: type[ModelEvent], instance: models.Model, arguments: Mapp
     if act is not None and act.is_written:
         act = None  # somebody sends the signals by hand, row after row in one block
     if act is not None:
-        _load(act, event, instance)
-    noted = note(event, instance, arguments)
+        _load(act.loaded, event, instance)
+        noted = note(event, instance, arguments)
+    else:
+        loaded: Loaded = {}
+        noted = note(event, instance, arguments, partial(_load, loaded, event, instance))
     if noted is None:
         return
     if act is None:
-        act = Act(block, _origin(instance, arguments.get("origin")), using)
+        act = Act(block, _origin(instance, arguments.get("origin")), using, loaded)
         open_acts.setdefault(connection, []).append(act)
-        if event.related:
-            _load(act, event, instance)
     act.noted[event, noted.audience].append(noted)
 
 
@@ -122,17 +112,18 @@ def finish_delete(using: str) -> None:
         return
     acts = open_acts[connection]
     outer = acts[: acts.index(act)]
-    seqs = act.write(_told_by_inner(act).union(*(other.written for other in outer)))
+    uids = act.write(_told_by_inner(act).union(*(other.written for other in outer)))
     for other in outer:
-        other.inner.append((act.written, seqs))
+        other.inner.append((act.written, uids))
 
 
 def _told_by_inner(act: Act) -> set[Row]:
     """The rows of this act that an inner act has reported and that its savepoint did not take back."""
     told: set[Row] = set()
-    for rows, seqs in act.inner:
+    for rows, uids in act.inner:
         mine = {(event.kind, *row.key) for (event, _), noted in act.noted.items() for row in noted}
-        if rows & mine and Alert.objects.filter(seq__in=seqs).exists():
+        # Asked by `uid`: SQLite gives the `seq` of an alert that was rolled back to the next one.
+        if rows & mine and Alert.objects.filter(uid__in=uids).exists():
             told |= rows
     return told
 
@@ -148,9 +139,15 @@ def _act_of(connection: BaseDatabaseWrapper, block: object) -> Act | None:
     return acts[-1] if acts and acts[-1].block is block else None
 
 
-def _load(act: Act, event: type[ModelEvent], instance: models.Model) -> None:
+def _load(loaded: Loaded, event: type[ModelEvent], instance: models.Model) -> None:
+    """Set the related objects a snapshot reads, each fetched once per act."""
     try:
-        act.load(event, instance)
+        for name in event.related:
+            field: Any = instance._meta.get_field(name)
+            key = (instance._meta.label, name, getattr(instance, field.attname))
+            if key in loaded and not field.is_cached(instance):
+                setattr(instance, name, loaded[key])
+            loaded[key] = getattr(instance, name)
     except Exception:
         logger.exception("%s: a related object of %r could not be loaded.", event.kind, event.related)
 

@@ -14,7 +14,9 @@ MARK = "…"
 
 def text(value: object, limit: int) -> str:
     """A text without NUL and lone surrogates, cut with a mark."""
-    clean = str(value).replace("\x00", "").encode("utf-8", "replace").decode()
+    clean = str(value)
+    if "\x00" in clean or not clean.isascii():
+        clean = clean.replace("\x00", "").encode("utf-8", "replace").decode()
     return clean if len(clean) <= limit else clean[: limit - len(MARK)] + MARK
 
 
@@ -44,13 +46,15 @@ def data(value: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(f"a {type(value).__name__} where a dictionary belongs")
     clean: dict[str, Any] = json_value(value)
-    if len(json.dumps(clean)) <= DATA:
+    size = len(json.dumps(clean))
+    if size <= DATA:
         return clean
     sizes = {key: len(json.dumps(item)) for key, item in clean.items()}
     for key in sorted(sizes, key=sizes.__getitem__, reverse=True):
         item = clean[key]
         clean[key] = text(item, 1_000) if isinstance(item, str) and len(item) > 1_000 else MARK
-        if len(json.dumps(clean)) <= DATA:
+        size += len(json.dumps(clean[key])) - sizes[key]
+        if size <= DATA:
             return clean
     return {MARK: MARK}
 

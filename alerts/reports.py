@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import models
+from django.db import models, router
 
 from . import clean
 from .audiences import SUPERUSERS, as_key
+from .guard import Guard
+from .models import Alert
 from .outbox import Subject, record, subject_of
 
 if TYPE_CHECKING:
@@ -38,25 +40,32 @@ class Noted:
         return replace(self, subject=Subject(**{**self.subject, "pk": clean.text(instance.pk, clean.KEY)}))
 
 
-def note(event: type[ModelEvent], instance: models.Model, arguments: Mapping[str, Any]) -> Noted | None:
-    """The snapshot of one row, or None when the declaration is muted or does not apply."""
+def note(
+    event: type[ModelEvent],
+    instance: models.Model,
+    arguments: Mapping[str, Any],
+    load: Callable[[], None] = lambda: None,
+) -> Noted | None:
+    """The snapshot of one row, or None when the declaration is muted or does not apply. `load` is called before it."""
     from .events import call, is_muted
 
     if is_muted(event.kind):
         return None
     declaration = event()
-    is_broken = False
-    data: Mapping[str, Any] = {}
-    label: object = None
+    using = arguments.get("using")
     try:
-        if not call(declaration.applies, instance, arguments):
-            return None
-        data = clean.data(call(declaration.snapshot, instance, arguments))
-        label = declaration.label(instance)
+        with Guard(using):
+            if not call(declaration.applies, instance, arguments):
+                return None
+        load()
+        with Guard(using):
+            data = clean.data(call(declaration.snapshot, instance, arguments))
+            label = declaration.label(instance)
+            return Noted(_audience(event, instance), subject_of(instance, label), data)
     except Exception as error:
         _log(event, error)
-        is_broken = True
-    return Noted(_audience(event, instance), subject_of(instance, label), data, is_broken)
+    with Guard(using):
+        return Noted(_audience(event, instance), subject_of(instance), is_broken=True)
 
 
 def report_all(event: type[ModelEvent], noted: Sequence[Noted], *, cause: models.Model | Subject | None = None) -> None:
@@ -73,9 +82,8 @@ def report(
     noted: Sequence[Noted],
     *,
     cause: models.Model | Subject | None = None,
-    uid: UUID | None = None,
-) -> int:
-    """One alert for rows of one act and one audience. Gives its `seq`."""
+) -> UUID:
+    """One alert for rows of one act and one audience. Gives its id."""
     first = noted[0]
     many = len(noted) > 1
     values = {"pk": first.subject["pk"], **first.data, "count": len(noted)}
@@ -102,8 +110,7 @@ def report(
         count=len(noted),
         cause=cause,
         data={} if many else first.data,
-        uid=uid,
-    ).seq
+    ).uid
 
 
 def report_signal(event: type[SignalEvent], sender: object, arguments: Mapping[str, Any]) -> None:
@@ -116,14 +123,18 @@ def report_signal(event: type[SignalEvent], sender: object, arguments: Mapping[s
     subjects: list[Subject] = []
     data: Mapping[str, Any] = {}
     is_broken = False
+    using = router.db_for_write(Alert)
     try:
-        if not call(declaration.applies, sender, arguments):
-            return
-        data = clean.data(call(declaration.snapshot, sender, arguments))
-        subjects = [subject_of(row) for row in call(declaration.subjects, sender, arguments)]
+        with Guard(using):
+            if not call(declaration.applies, sender, arguments):
+                return
+            data = clean.data(call(declaration.snapshot, sender, arguments))
+            subjects = [subject_of(row) for row in call(declaration.subjects, sender, arguments)]
     except Exception as error:
         _log(event, error)
         is_broken = True
+    with Guard(using):
+        audience = _audience(event, arguments)
     values = {**data, "count": max(len(subjects), 1), "pk": subjects[0]["pk"] if subjects else ""}
     title, body, url = event.kind, "", ""
     if not is_broken:
@@ -133,7 +144,7 @@ def report_signal(event: type[SignalEvent], sender: object, arguments: Mapping[s
             _log(event, error)
     record(
         kind=event.kind,
-        audience=_audience(event, arguments),
+        audience=audience,
         level=event.level,
         title=title,
         body=body,

@@ -1,4 +1,5 @@
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
 from django.db import connection, connections, transaction
 from django.db.models.deletion import Collector
@@ -257,6 +258,16 @@ def test_two_concurrent_deletes_of_one_row_raise_one_alert(ada, at_once):
     assert len(deletions()) == 10
 
 
+@pytest.mark.django_db(transaction=True)
+async def test_an_async_delete_is_told_as_any_other(ada):
+    post = await Post.objects.acreate(title="First", author=ada)
+    await post.adelete()
+    assert [alert.title async for alert in Alert.objects.filter(kind="post.deletion")] == [
+        "Post titled 'First' was deleted"
+    ]
+    await sync_to_async(connections.close_all)()
+
+
 def test_deleting_a_row_that_is_gone_is_silent(ada):
     [post] = make_posts(ada, 1)
     stale = Post.objects.get(pk=post.pk)
@@ -285,6 +296,37 @@ def test_a_single_delete_costs_one_select_of_its_key_and_one_insert_more(ada):
     more = [statement for statement in statements if statement in ("SELECT", "INSERT", "UPDATE")]
     assert more == ["SELECT", "INSERT"], queries.captured_queries
     assert statements.count("DELETE") == sum(query["sql"].startswith("DELETE") for query in without)
+
+
+def test_loading_a_related_object_costs_its_select_alone(ada):
+    [post] = make_posts(ada, 1)
+    with CaptureQueriesContext(connection) as queries:
+        post.delete()
+    words = [query["sql"].split(" ")[0] for query in queries]
+    assert words.count("SELECT") == 2, "the author, and the key"
+    assert "SAVEPOINT" not in words
+
+
+def test_rows_that_do_not_apply_load_nothing(ada):
+    class Never(ModelEvent):
+        kind = "test.never"
+        related = ("author",)
+        title = "x"
+
+        def applies(self, post):
+            return False
+
+    PostDeletion.disconnect()
+    alert_on(pre_delete, sender=Post)(Never)
+    make_posts(ada, 5)
+    try:
+        with CaptureQueriesContext(connection) as queries:
+            Post.objects.all().delete()
+    finally:
+        PostDeletion.connect()
+    assert not [
+        query for query in queries if "accounts_user" in query["sql"].partition("WHERE")[0].partition("FROM")[2]
+    ]
 
 
 def test_a_bulk_delete_of_2500_rows_costs_one_insert_and_one_more_per_thousand(ada):

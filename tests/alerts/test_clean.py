@@ -2,7 +2,7 @@ import json
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts import clean
@@ -24,6 +24,7 @@ def test_a_clean_text_has_no_nul_no_surrogate_and_fits(value, limit):
     assert len(text) <= limit
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(ANY_TEXT, JSON))
 def test_a_clean_snapshot_is_json_that_every_database_and_browser_takes_and_fits(value):
     text = json.dumps(clean.data(value), allow_nan=False)

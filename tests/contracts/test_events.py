@@ -11,7 +11,7 @@ from django.db.models import signals
 
 from alerts import audiences, checks
 from alerts.audiences import Audience, Subject
-from alerts.events import ModelEvent, SignalEvent, call, muted
+from alerts.events import ModelEvent, call, muted
 from alerts.kinds import declared
 from alerts.models import Alert
 from alerts.transports import registered
@@ -147,4 +147,3 @@ def test_it_can_be_muted(event, how):
 @pytest.mark.parametrize("event", EVENTS, ids=name)
 def test_the_system_checks_have_nothing_to_say_of_it(event):
     assert checks.check_declaration(event) == []
-    assert issubclass(event, (ModelEvent, SignalEvent))

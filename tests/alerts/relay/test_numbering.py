@@ -51,7 +51,7 @@ def test_a_rolled_back_alert_leaves_no_hole():
     assert positions() == [1, 2]
 
 
-def test_more_than_a_batch_is_numbered_batch_by_batch(monkeypatch):
+def test_more_than_a_batch_is_numbered_batch_by_batch():
     write(numbering.BATCH + 5)
     first = number()
     assert (first.last, first.is_more) == (numbering.BATCH, True)
