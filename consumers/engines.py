@@ -1,8 +1,12 @@
-"""What the servers below us log of a client's fault: a line, and no traceback."""
+"""What the servers below us make of a client's fault: a line in the log, and no traceback."""
 
 import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 FAULT = "Invalid UTF-8 sequence received from client."
+CLOSED = "after sending 'websocket.close'"
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class OneLine(logging.Filter):
@@ -18,3 +22,22 @@ def quieten() -> None:
     logger = logging.getLogger("uvicorn.error")
     if not any(isinstance(known, OneLine) for known in logger.filters):
         logger.addFilter(OneLine())
+
+
+def dropping(send: Send) -> Send:
+    """What is sent into a closed socket is dropped in silence, as Daphne does it: a disconnect message tells of it.
+
+    uvicorn raises OSError once the client is gone, and RuntimeError once it has itself closed the socket over a frame
+    it refuses, which it has not told us yet.
+    """
+
+    async def send_or_drop(message: dict[str, Any]) -> None:
+        try:
+            await send(message)
+        except OSError:
+            pass
+        except RuntimeError as error:
+            if CLOSED not in str(error):
+                raise
+
+    return send_or_drop

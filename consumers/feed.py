@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from django.db import DatabaseError
 
 from alerts import frames, reads
 from alerts.conf import conf
 
 from .close_codes import CloseCode
 from .commands import LARGEST_FRAME, BadCommand, parse
+from .engines import Send, dropping
 from .handshake import SUBPROTOCOL, Refused, Resume, client_address, resume_of, verify_origin
 from .identity import digest, identify, session_key_of
 from .pace import Pace
@@ -32,7 +36,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 MOST_UNSENT = 500  # control frames that wait for a reader who does not read
 # Bytes of alerts in one frame, one alert at least. Daphne's limit on a message's size holds for what it sends as well.
 MOST_IN_A_FRAME = 60 * 1024
@@ -50,11 +53,11 @@ class Feed:
         self.session_digest = ""
         self.reader: Reader
         self.cursor = 0  # all this socket may see up to here has been sent
-        self.beat_at = 0.0
+        self.beat_at = math.inf  # none before `hello`
         self.full_since: float | None = None
         self._scope = scope
         self._receive = receive
-        self._send = send
+        self._send = dropping(send)
         self._epoch = ""
         self._gap = ""
         self._window = (conf().WINDOW, conf().WINDOW * 1024)
@@ -82,6 +85,11 @@ class Feed:
             logger.info("refused: %s ip=%s", refused, self.address)
             await self._send({"type": "websocket.close"})
             return
+        except DatabaseError as error:
+            # The client learns from its page that it is signed in still, and tries again.
+            logger.warning("refused: the database does not answer (%s) ip=%s", error, self.address)
+            await self._send({"type": "websocket.close"})
+            return
         offered = self._scope.get("subprotocols", ())
         await self._send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if SUBPROTOCOL in offered else None})
         self.session_digest = digest(self.session_key)
@@ -96,6 +104,9 @@ class Feed:
             await self._begin(resume)
             writer = asyncio.create_task(self._write())
             await self._read()
+        except DatabaseError as error:
+            logger.warning("A socket of user %s cannot begin just now: %s", identity.user.pk, error)
+            await self._say_bye(CloseCode.RESTARTING)
         finally:
             self.service.leave(self)
             if writer is not None:
@@ -211,12 +222,10 @@ class Feed:
             await self._say_bye(self._closing)
         except asyncio.CancelledError:
             raise
-        except OSError:
-            pass  # the client is gone; the reading side hears of it
         except Exception:
             # The log could not be read: the client comes back and resumes.
             logger.exception("A socket of user %s ended.", self.reader.user.pk)
-            await self._send({"type": "websocket.close", "code": CloseCode.RESTARTING})
+            await self._say_bye(CloseCode.RESTARTING)
 
     async def _write_next(self) -> bool:
         """Send what is next. Gives False when there is nothing to send."""

@@ -116,7 +116,7 @@ def ended_sessions(session_keys: Iterable[str]) -> set[str]:
         model = store.get_model_class()
         alive = model._default_manager.filter(session_key__in=keys, expire_date__gt=timezone.now())
         return keys - set(alive.values_list("session_key", flat=True))
-    return {key for key in keys if not store().exists(key)}
+    return {key for key in keys if not store(key).load()}
 
 
 def _has_field(model: Any, name: str) -> bool:

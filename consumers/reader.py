@@ -21,6 +21,9 @@ class Reader:
     def __init__(self, identity: Identity, tail: Tail) -> None:
         self.tail = tail
         self.feeds: set[Feed] = set()
+        self.reads_version = -1
+        self._unread = self._counted_up_to = 0
+        self.is_behind = False  # the count of unread alerts is to be asked of the database anew
         self.adopt(identity)
 
     def adopt(self, identity: Identity) -> None:
@@ -31,16 +34,17 @@ class Reader:
         self.own_key = identity.own_key
         self.shared_keys = identity.keys - {identity.own_key}
         self.signature = identity.signature
-        self.reads_version = identity.reads_version
-        self._unread = identity.unread
-        self._counted_up_to = identity.counted_up_to
+        self.note_reads(identity.reads_version, identity.unread, identity.counted_up_to)
 
     @property
     def unread(self) -> int:
         """The unread count, up to date with the tail: what came since the last count is unread."""
         if self._counted_up_to < self.tail.head:
-            newer = self.tail.count_between(self._counted_up_to, self.keys) or 0
-            self._unread = min(self._unread + newer, MOST)
+            newer = self.tail.count_between(self._counted_up_to, self.keys)
+            if newer is None:
+                self.is_behind = True
+            else:
+                self._unread = min(self._unread + newer, MOST)
             self._counted_up_to = self.tail.head
         return self._unread
 
@@ -54,12 +58,18 @@ class Reader:
             feed.wake(position)
 
     def look(self) -> None:
+        # Positions of another epoch count for nothing here.
+        self._counted_up_to = self.tail.head
+        self.is_behind = True
         for feed in self.feeds:
             feed.look()
 
     def note_reads(self, version: int, unread: int, counted_up_to: int) -> None:
-        """A count made by the database just now."""
-        self.reads_version = max(self.reads_version, version)
+        """A count made by the database. One that a newer change overtook is let go, and made again."""
+        if version < self.reads_version:
+            self.is_behind = True
+            return
+        self.reads_version = version
         self._unread, self._counted_up_to = unread, counted_up_to
 
     def hear_reads(self, *, version: int, unread: int, counted_up_to: int, frame: str) -> None:

@@ -29,20 +29,22 @@ def serve(pages: Application, *, root_path: str = "") -> Application:
             await _lifespan(service, receive, send)
             return
         scope = {**scope, "root_path": root_path}
-        if scope["type"] == "websocket":
-            if scope["path"] != PATH:
-                await receive()
-                await send({"type": "websocket.close"})
-                return
-            await service.start()
-            await Feed(service, scope, receive, send).run()
+        is_socket = scope["type"] == "websocket"
+        if is_socket and scope["path"] != PATH:
+            await _refuse(receive, send)
             return
         try:
             await service.start()
         except Exception as error:
             # Pages go on without live updates; the next request tries again.
             logger.warning("The feed cannot start just now: %s", error)
-        await pages(scope, receive, send)
+            if is_socket:
+                await _refuse(receive, send)
+                return
+        if is_socket:
+            await Feed(service, scope, receive, send).run()
+        else:
+            await pages(scope, receive, send)
 
     return application
 
@@ -60,3 +62,8 @@ async def _lifespan(service: Service, receive: Any, send: Any) -> None:
             await service.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+async def _refuse(receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "websocket.close"})

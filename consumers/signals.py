@@ -24,6 +24,7 @@ def connect() -> None:
             through = getattr(user, name).through
             m2m_changed.connect(_rights_changed, sender=through, dispatch_uid=f"consumers.{name}")
     m2m_changed.connect(_rights_changed, sender=Group.permissions.through, dispatch_uid="consumers.permissions")
+    post_delete.connect(_group_deleted, sender=Group, dispatch_uid="consumers.group_deleted")
     from django.contrib.sessions.models import Session
 
     post_delete.connect(_session_deleted, sender=Session, dispatch_uid="consumers.session_deleted")
@@ -41,6 +42,10 @@ def _user_deleted(instance: Model, **kwargs: Any) -> None:
 def _rights_changed(instance: Model, action: str, **kwargs: Any) -> None:
     if action.startswith("post_"):
         tell_rights([str(instance.pk)] if isinstance(instance, get_user_model()) else None)
+
+
+def _group_deleted(**kwargs: Any) -> None:
+    tell_rights(None)
 
 
 def _session_deleted(instance: Any, **kwargs: Any) -> None:

@@ -309,7 +309,8 @@ class _SqliteFile:
         return cls(name) if connection.vendor == "sqlite" and Path(name).exists() else None
 
     def __init__(self, name: str) -> None:
-        self._connection = sqlite3.connect(f"file:{name}?mode=ro", uri=True, check_same_thread=False, timeout=0)
+        uri = f"{Path(name).absolute().as_uri()}?mode=ro"
+        self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False, timeout=0)
         self._version = -1
 
     def has_changed(self) -> bool:

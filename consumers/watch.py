@@ -74,8 +74,8 @@ class Watch:
                     feed.close(CloseCode.SIGNED_OUT)
             if seen.signatures.get(user) != reader.signature:
                 await self._identify(reader)
-            elif seen.versions.get(user, 0) > reader.reads_version:
-                await self._tell_reads(reader)
+            elif reader.is_behind or seen.versions.get(user, 0) > reader.reads_version:
+                await self._read_anew(reader)
 
     async def _identify(self, reader: Reader) -> None:
         """Something about this user's rights changed: ask for each of their sessions, as a handshake does."""
@@ -91,8 +91,14 @@ class Watch:
         if found is not None and reader.feeds:
             self._service.adopt(reader, found)
 
-    async def _tell_reads(self, reader: Reader) -> None:
-        """Reads changed in a process whose hint was lost: the new version makes each page ask what changed."""
-        change = await in_thread(reads.sync, reader.user, reader.keys, [])
+    async def _read_anew(self, reader: Reader) -> None:
+        """The count is lost, or reads changed in a process whose hint was: the new version makes each page ask."""
+        reader.is_behind = False
+        try:
+            change = await in_thread(reads.sync, reader.user, reader.keys, [])
+        except Exception:
+            reader.is_behind = True
+            raise
         frame = frames.reads(version=change.version, unread=change.unread)
         reader.hear_reads(version=change.version, unread=change.unread, counted_up_to=change.counted_up_to, frame=frame)
+        reader.note_reads(change.version, change.unread, change.counted_up_to)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from importlib import import_module
 from threading import Barrier
 from typing import Any
@@ -57,10 +57,12 @@ def close_connections() -> None:
 
 
 class Browser:
-    """One handshake and what follows. `sent` are ASGI messages, oldest first."""
+    """One handshake and what follows. `sent` are ASGI messages, oldest first; it takes none while `takes` is clear."""
 
     def __init__(self, service: Service, session: str, query: str = "", **headers: str) -> None:
         self.sent: list[dict[str, Any]] = []
+        self.takes = asyncio.Event()
+        self.takes.set()
         self._news = asyncio.Event()
         self._said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.feed = Feed(service, scope(session, query, **headers), self._said.get, self._hear)
@@ -68,6 +70,7 @@ class Browser:
         self.task = asyncio.create_task(self.feed.run())
 
     async def _hear(self, message: dict[str, Any]) -> None:
+        await self.takes.wait()
         self.sent.append(message)
         self._news.set()
 
@@ -108,13 +111,15 @@ def scope(session: str, query: str = "", **headers: str) -> dict[str, Any]:
 
 @pytest.fixture
 async def browse(service: Service) -> AsyncIterator[Callable[..., Awaitable[Browser]]]:
-    """Opens a browser of a user and waits for its first frame, or its end."""
+    """Opens a browser of a user and waits for its first frame, or its end. `says` is said with the handshake."""
     opened: list[Browser] = []
 
-    async def open_one(user: User, query: str = "") -> Browser:
+    async def open_one(user: User, query: str = "", *, says: Iterable[dict[str, Any]] = ()) -> Browser:
         session = await in_thread(session_of, user)
         browser = Browser(service, session, query)
         opened.append(browser)
+        for command in says:
+            browser.say(**command)
         await browser.until(lambda: browser.frames or browser.code is not None)
         return browser
 

@@ -1,6 +1,11 @@
-import pytest
+import json
+from contextlib import suppress
 
-from consumers.commands import BadCommand, parse, registered
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consumers.commands import LARGEST_POSITION, MOST_IDS, BadCommand, Mark, ReadAll, parse, registered
 
 
 def test_a_command_is_found_by_its_type_alone():
@@ -38,3 +43,24 @@ def test_an_unknown_name_is_given_back_fit_to_print():
     assert caught.value.command is not None
     assert len(caught.value.command) == 50
     caught.value.command.encode()
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+commands = st.fixed_dictionaries(
+    {"type": st.sampled_from(sorted(registered)) | values}, optional={"ids": values, "up_to": values}
+)
+
+
+@settings(max_examples=10_000, deadline=None, database=None)
+@given(st.text(max_size=200) | values.map(json.dumps) | commands.map(json.dumps))
+def test_junk_of_every_kind_is_a_command_or_refused(text):
+    with suppress(BadCommand):
+        command, fields = parse(text)
+        if isinstance(command, Mark):
+            assert 1 <= len(command.ids(fields)) <= MOST_IDS
+        elif isinstance(command, ReadAll):
+            assert 0 <= command.position(fields, "up_to") <= LARGEST_POSITION

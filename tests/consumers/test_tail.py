@@ -1,4 +1,6 @@
 import asyncio
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from alerts.outbox import record
 from alerts.relay.bell import bell
 from alerts.relay.head import new_epoch
 from consumers.pool import in_thread
-from consumers.tail import BATCH, Tail
+from consumers.tail import BATCH, Tail, _SqliteFile
 
 KEYS = frozenset({"everyone", "staff"})
 
@@ -185,3 +187,18 @@ async def test_a_cursor_further_back_reads_from_the_database(service, far):
         found += [one.position for one in batch.entries]
         cursor = batch.position
     assert found == list(range(head - far + 1, head + 1))
+
+
+@pytest.mark.parametrize("name", ["plain", "a b", "50%", "a#b", "why?", "%20", "ä"])
+def test_a_commit_to_a_sqlite_file_of_any_name_is_seen(tmp_path, name):
+    path = tmp_path / name
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("CREATE TABLE t (x)")
+        watched = _SqliteFile(str(path))
+        assert watched.has_changed()
+        assert not watched.has_changed()
+        with writer:
+            writer.execute("INSERT INTO t VALUES (1)")
+        assert watched.has_changed()
+        assert not watched.has_changed()
+        watched._connection.close()

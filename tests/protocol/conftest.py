@@ -3,7 +3,7 @@
 import itertools
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.protocol.socket import Socket
+from tests.servers.redis import Redis
 from tests.servers.shell import Shell
 from tests.servers.site import Site
 from tests.servers.web import WebServer
@@ -87,8 +88,27 @@ def protocol_site(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
+def layered_site(protocol_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The same database, its processes joined by a Redis: what one does the others hear of at once."""
+    directory = tmp_path_factory.mktemp("layered")
+    with (
+        Redis(directory) as redis,
+        Site(directory, database_url=protocol_site.environment["DATABASE_URL"], redis_url=redis.url) as site,
+    ):
+        yield site
+
+
+@pytest.fixture(scope="session")
 def shell(protocol_site: Site) -> Iterator[Shell]:
+    """Another process, which the servers hear of through the database alone."""
     with Shell(protocol_site) as shell:
+        shell(PREPARE)
+        yield shell
+
+
+@pytest.fixture(scope="session")
+def layered_shell(layered_site: Site) -> Iterator[Shell]:
+    with Shell(layered_site) as shell:
         shell(PREPARE)
         yield shell
 
@@ -98,14 +118,18 @@ class Servers:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._started: dict[tuple[str, bool], WebServer] = {}
+        self._started: dict[str, WebServer] = {}
 
-    def get(self, engine: Any, *, is_small: bool = False) -> WebServer:
-        """`is_small`: a window of 4 alerts and 4 KiB, and a heartbeat a second."""
-        if (engine, is_small) not in self._started:
-            settings = {"ALERTS_WINDOW": "4", "ALERTS_HEARTBEAT": "1"} if is_small else {}
-            self._started[engine, is_small] = self._site.serve(engine, **settings)
-        return self._started[engine, is_small]
+    @contextmanager
+    def serving(self, engine: Any, **settings: str) -> Iterator[WebServer]:
+        """One with these settings; whatever a client does meanwhile, it logs no traceback."""
+        key = f"{engine} {settings}"
+        if key not in self._started:
+            self._started[key] = self._site.serve(engine, **settings)
+        server = self._started[key]
+        before = len(server.read_log())
+        yield server
+        assert "Traceback" not in server.read_log()[before:]
 
 
 @pytest.fixture(scope="session")
@@ -113,21 +137,38 @@ def servers(protocol_site: Site) -> Servers:
     return Servers(protocol_site)
 
 
+@pytest.fixture(scope="session")
+def layered_servers(layered_site: Site) -> Servers:
+    return Servers(layered_site)
+
+
 @pytest.fixture(params=ENGINES)
 def server(request: pytest.FixtureRequest, servers: Servers) -> Iterator[WebServer]:
-    """A server of each engine; whatever a client does, it logs no traceback."""
-    server = servers.get(request.param)
-    before = len(server.read_log())
-    yield server
-    assert "Traceback" not in server.read_log()[before:]
+    """One as installed: SQLite, and a channel layer of its own."""
+    with servers.serving(request.param) as server:
+        yield server
 
 
 @pytest.fixture(params=ENGINES)
 def small_server(request: pytest.FixtureRequest, servers: Servers) -> Iterator[WebServer]:
-    server = servers.get(request.param, is_small=True)
-    before = len(server.read_log())
-    yield server
-    assert "Traceback" not in server.read_log()[before:]
+    """One with a window of 4 alerts and 4 KiB, and a heartbeat a second."""
+    with servers.serving(request.param, ALERTS_WINDOW="4", ALERTS_HEARTBEAT="1") as server:
+        yield server
+
+
+@pytest.fixture(params=ENGINES)
+def crowded_server(request: pytest.FixtureRequest, servers: Servers) -> Iterator[WebServer]:
+    """One that takes 3 sockets of a user and 6 in all, behind a proxy on this machine."""
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.protocol.crowded", "ALERTS_TRUSTED_PROXY": "127.0.0.1"}
+    with servers.serving(request.param, **settings) as server:
+        yield server
+
+
+@pytest.fixture(params=ENGINES)
+def layered_server(request: pytest.FixtureRequest, layered_servers: Servers) -> Iterator[WebServer]:
+    """One that hears of other processes through Redis."""
+    with layered_servers.serving(request.param) as server:
+        yield server
 
 
 @pytest.fixture

@@ -13,16 +13,17 @@ SOON = 8.0  # seconds
 
 
 class Socket:
+    """What holds for every frame is asserted for every frame of every test."""
+
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
         self.texts: list[str] = []
+        self.cursor = -1
 
     async def frame(self, seconds: float = SOON) -> Frame:
         """The next frame."""
         async with asyncio.timeout(seconds):
-            text = await self.connection.recv()
-        self.texts.append(cast(str, text))
-        return cast(Frame, json.loads(text))
+            return self._take(await self.connection.recv())
 
     async def until(self, kind: str, met: Callable[[Frame], bool] = lambda _: True, seconds: float = SOON) -> Frame:
         """The next frame of a type that meets a condition; the others are passed over."""
@@ -66,6 +67,31 @@ class Socket:
         async with asyncio.timeout(seconds):
             try:
                 while True:
-                    self.texts.append(cast(str, await self.connection.recv()))
+                    self._take(await self.connection.recv())
             except ConnectionClosed as error:
                 return error.rcvd.code if error.rcvd is not None else 1006
+
+    async def said_bye(self, seconds: float = SOON) -> tuple[int, str]:
+        """The code the server closed with, and the reason of the `bye` that came right before it."""
+        code = await self.closed(seconds)
+        last = json.loads(self.texts[-1])
+        assert last["type"] == "bye", last
+        assert last.keys() == {"type", "reason", "retry_after"}
+        assert (last["retry_after"] > 0) == (code < 4500)
+        return code, last["reason"]
+
+    def _take(self, data: str | bytes) -> Frame:
+        assert isinstance(data, str)
+        assert data.startswith('{"type":"')
+        frame = cast(Frame, json.loads(data))
+        assert (frame["type"] == "hello") == (not self.texts) or frame["type"] == "bye"
+        self.texts.append(data)
+        if frame["type"] == "gap":
+            self.cursor = frame["head"]
+        elif frame["type"] in ("hello", "alerts", "heartbeat"):
+            positions = [alert["position"] for alert in frame.get("alerts", ())]
+            assert positions == sorted(set(positions))
+            assert all(self.cursor < position <= frame["position"] for position in positions)
+            assert self.cursor <= frame["position"]
+            self.cursor = frame["position"]
+        return frame

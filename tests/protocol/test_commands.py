@@ -1,6 +1,7 @@
 """What a browser may say, and what becomes of everything else."""
 
 import json
+import random
 import uuid
 
 import pytest
@@ -225,3 +226,49 @@ async def test_junk_of_every_kind_is_an_error_and_nothing_else(server, person, o
             break
     await socket.send(type="ping")
     await socket.until("heartbeat")
+
+
+async def test_after_any_commands_the_unread_count_is_the_databases(server, person, open_socket, shell, settle):
+    ann = person()
+    shell("from alerts import reads; from alerts.audiences import keys_of; from alerts.relay.head import read_head")
+    tabs = [await open_socket(server, ann) for _ in range(2)]
+    for tab in tabs:
+        await tab.frame()
+    dice, uids = random.Random(7), []
+    for _ in range(40):
+        tab = dice.choice(tabs)
+        uids += shell(f"many({ann.key!r}, {dice.randrange(3)})")
+        some = dice.sample(uids, min(len(uids), dice.randint(1, 5)))
+        up_to = max(tab.cursor - dice.randrange(4), 0)
+        match dice.choice(["read", "unread", "unread", "sync", "read_all"]):
+            case "read_all":
+                await tab.send(type="read_all", up_to=up_to)
+            case command if some:
+                await tab.send(type=command, ids=some)
+        await tab.send(type="ping")
+        await tab.until("heartbeat")
+    _, head, _ = await settle(server)
+    shell(f"user = User.objects.get(pk={ann.pk}); state = reads.state_of(user)")
+    expected = shell(f"[reads.unread_count(state, keys_of(user), {head}), state.version]")
+    for tab in tabs:
+        while True:
+            await tab.send(type="ping")
+            beat = await tab.until("heartbeat")
+            if beat["head"] >= head:
+                break
+        assert [beat["unread"], beat["reads_version"]] == expected
+
+
+async def test_others_never_hear_what_one_reads(server, person, open_socket, shell):
+    ann, bea = person(), person()
+    mine, hers = await open_socket(server, ann), await open_socket(server, bea)
+    await mine.frame()
+    await hers.frame()
+    uid = shell("alert('everyone')")
+    for socket in (mine, hers):
+        await socket.until("alerts", lambda frame: frame["alerts"][-1]["id"] == uid)
+    await mine.send(type="read", ids=[uid])
+    await mine.until("reads")
+    await hers.silence(of="reads")
+    await hers.send(type="sync", ids=[uid])
+    assert (await hers.until("reads"))["unread_ids"] == [uid]

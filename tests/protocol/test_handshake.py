@@ -1,6 +1,7 @@
 """Who may open the feed, and what is refused before the upgrade."""
 
 import asyncio
+from http.client import HTTPConnection
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -164,13 +165,29 @@ async def test_what_a_client_says_of_proxies_and_paths_has_no_effect(server, per
     assert "203.0.113.9" not in server.read_log()
 
 
-async def test_connect_and_refuse_are_one_line_each_without_the_cookie(server, person, open_socket):
+async def test_no_page_believes_a_root_path_of_the_client(server, person):
+    ann = person()
+    for path in ("/", "/accounts/login/"):
+        headers = {"Daphne-Root-Path": "/evil", "X-Forwarded-Host": "evil.example", "X-Script-Name": "/evil"}
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("GET", path, headers=headers | {"Cookie": ann.cookie})
+        answer = connection.getresponse()
+        text = answer.read().decode() + str(answer.headers)
+        connection.close()
+        assert answer.status in (200, 302)
+        assert "evil" not in text
+
+
+async def test_connect_and_refuse_are_one_line_each_without_cookie_or_body(server, person, open_socket):
     before = len(server.read_log())
     ann = person()
     await (await open_socket(server, ann)).frame()
     assert await refused(open_socket(server, ann, origin="http://evil.example")) == 403
+    socket = await open_socket(server, ann)
+    await socket.ask(type="canary", body="canary")
     await asyncio.sleep(0.1)
     log = server.read_log()[before:]
-    assert log.count(f"connect: user={ann.pk} ip=127.0.0.1") == 1
+    assert log.count(f"connect: user={ann.pk} ip=127.0.0.1") == 2
     assert log.count("refused: foreign Origin ip=127.0.0.1") == 1
     assert ann.session not in log
+    assert "canary" not in log

@@ -1,0 +1,122 @@
+import asyncio
+import random
+
+import pytest
+
+from alerts.models import LogHead
+from alerts.outbox import record
+from alerts.relay.bell import bell
+from consumers.close_codes import CloseCode
+from consumers.feed import MOST_UNSENT
+from consumers.pool import in_thread
+
+
+def write(key: str, count: int = 1, body: str = "") -> int:
+    for number in range(count):
+        record(kind="test.feed", audience=key, title=f"Alert {number}", body=body)
+    return bell.number_all()
+
+
+def positions(browser) -> list[int]:
+    return [alert["position"] for frame in browser.frames for alert in frame.get("alerts", ())]
+
+
+async def answered(browser) -> None:
+    """Everything said before this has been obeyed."""
+    beats = sum(frame["type"] == "heartbeat" for frame in browser.frames)
+    browser.say(type="ping")
+    await browser.until(lambda: sum(frame["type"] == "heartbeat" for frame in browser.frames) > beats)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_never_more_than_a_window_is_unacknowledged_and_all_comes_in_the_end(browse, ann, settings, seed):
+    settings.ALERTS = settings.ALERTS | {"WINDOW": 6}
+    dice = random.Random(seed)
+    browser = await browse(ann)
+    head = await in_thread(write, f"user:{ann.pk}", 30)
+    await browser.until(lambda: len(positions(browser)) == 6)
+    acknowledged = 0
+    while positions(browser)[-1] < head:
+        position = dice.choice(positions(browser))
+        acknowledged = max(acknowledged, position)
+        browser.say(type="ack", position=position, seen=True)
+        await answered(browser)
+        await answered(browser)
+        sent = positions(browser)
+        assert sum(position > acknowledged for position in sent) == min(6, len(sent) - sent.index(acknowledged) - 1)
+        assert len(sent) == min(30, sent.index(acknowledged) + 1 + 6)
+    assert positions(browser) == list(range(head - 29, head + 1))
+
+
+async def test_the_window_is_full_in_bytes_before_it_is_in_number(browse, ann, settings):
+    settings.ALERTS = settings.ALERTS | {"WINDOW": 10}
+    browser = await browse(ann)
+    head = await in_thread(write, f"user:{ann.pk}", 8, "x" * 3_000)
+    await browser.until(lambda: positions(browser))
+    await answered(browser)
+    await answered(browser)
+    assert len(positions(browser)) == 3
+    assert browser.feed.frees(head) is False
+    assert browser.feed.frees(positions(browser)[0]) is True
+    browser.say(type="ack", position=positions(browser)[-1], seen=True)
+    await browser.until(lambda: len(positions(browser)) == 6)
+
+
+async def test_an_ack_frees_only_what_was_sent_and_only_once(browse, ann):
+    browser = await browse(ann)
+    head = await in_thread(write, f"user:{ann.pk}", 3)
+    await browser.until(lambda: len(positions(browser)) == 3)
+    feed = browser.feed
+    assert [feed.frees(position) for position in (head - 3, head - 2, head, head + 1)] == [False, True, True, False]
+    feed.acknowledge(head - 1)
+    assert [feed.frees(position) for position in (head - 2, head - 1, head)] == [False, False, True]
+    feed.acknowledge(head)
+    assert not feed.frees(head)
+
+
+async def test_what_is_trimmed_away_behind_a_full_window_is_a_gap_and_the_window_is_empty(
+    browse, ann, settings, service
+):
+    settings.ALERTS = settings.ALERTS | {"WINDOW": 2}
+    browser = await browse(ann)
+    head = await in_thread(write, f"user:{ann.pk}", 6)
+    await browser.until(lambda: len(positions(browser)) == 2)
+    await in_thread(LogHead.objects.update, oldest=head)
+    await service.tail.refresh()
+    browser.feed.look()
+    await browser.until(lambda: browser.frames[-1]["type"] == "gap")
+    assert (browser.frames[-1]["reason"], browser.frames[-1]["head"]) == ("trimmed", head)
+    await in_thread(write, f"user:{ann.pk}", 2)
+    await browser.until(lambda: positions(browser)[-2:] == [head + 1, head + 2])
+
+
+async def test_who_takes_no_answers_is_closed_before_they_pile_up(browse, ann):
+    browser = await browse(ann)
+    browser.takes.clear()
+    for _ in range(MOST_UNSENT + 2):
+        browser.feed.beat()
+    browser.takes.set()
+    await browser.until(lambda: browser.code is not None)
+    assert browser.code == 4009
+    assert len(browser.frames) < 5
+
+
+async def test_hello_comes_before_the_answer_to_a_command_that_was_quicker(browse, ann, service):
+    head = await in_thread(write, f"user:{ann.pk}", 3)
+    await service.tail.refresh()
+    browser = await browse(ann, f"epoch={service.tail.epoch}&position={head - 3}", says=[{"type": "ping"}])
+    await browser.until(lambda: any(frame["type"] == "heartbeat" for frame in browser.frames))
+    assert browser.frames[0]["type"] == "hello"
+    assert all(frame["position"] >= head - 3 for frame in browser.frames if "position" in frame)
+
+
+async def test_after_goodbye_nothing_more_is_sent(browse, ann, service):
+    browser = await browse(ann)
+    browser.feed.close(CloseCode.SIGNED_OUT)
+    await browser.until(lambda: browser.code is not None)
+    sent = len(browser.sent)
+    await in_thread(write, f"user:{ann.pk}", 3)
+    await service.tail.refresh()
+    browser.say(type="ping")
+    await asyncio.sleep(0.1)
+    assert len(browser.sent) == sent
