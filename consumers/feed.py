@@ -105,7 +105,7 @@ class Feed:
             writer = asyncio.create_task(self._write())
             await self._read()
         except DatabaseError as error:
-            logger.warning("A socket of user %s cannot begin just now: %s", identity.user.pk, error)
+            self._log_failure("socket", error)
             await self._say_bye(CloseCode.RESTARTING)
         finally:
             self.service.leave(self)
@@ -222,9 +222,9 @@ class Feed:
             await self._say_bye(self._closing)
         except asyncio.CancelledError:
             raise
-        except Exception:
+        except Exception as error:
             # The log could not be read: the client comes back and resumes.
-            logger.exception("A socket of user %s ended.", self.reader.user.pk)
+            self._log_failure("socket", error)
             await self._say_bye(CloseCode.RESTARTING)
 
     async def _write_next(self) -> bool:
@@ -293,6 +293,10 @@ class Feed:
         await self._send_text(frames.bye(reason=code.reason, retry_after=retry_after))
         await self._send({"type": "websocket.close", "code": int(code)})
 
+    def _log_failure(self, what: str, error: Exception) -> None:
+        is_expected = isinstance(error, DatabaseError)
+        logger.error("The %s of user %s failed: %s", what, self.reader.user.pk, error, exc_info=not is_expected)
+
     # --- reading ---
 
     async def _read(self) -> None:
@@ -326,8 +330,8 @@ class Feed:
         except BadCommand as error:
             if self._closing is None:
                 self.say(frames.error(code=error.code, message=str(error), command=error.command or name))
-        except Exception:
-            logger.exception("The command %s of user %s failed.", name, self.reader.user.pk)
+        except Exception as error:
+            self._log_failure(f"command {name}", error)
             self.say(frames.error(code="failed", message="That did not work just now. Try it again.", command=name))
 
     def _verify_pace(self, name: str | None) -> None:

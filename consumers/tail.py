@@ -36,6 +36,7 @@ MOST_BYTES = 16 * 1024 * 1024  # of encoded alerts held here
 AT_START = 500  # entries read at start, for the sockets that come back
 DOUBT = 5.0  # seconds
 LOOK = 1.0  # seconds between two looks at the head
+RENEWAL = 30.0  # seconds; the in-memory layer forgets a member after a day, or over one message unread for a minute
 SQLITE_LOOK = 0.025  # seconds between two looks whether SQLite's file has changed
 NEAR = 1_000  # positions; a cursor further back is served by audience
 PAGE = 256  # positions in one shared page
@@ -77,6 +78,7 @@ class Tail:
         self._encoded: dict[tuple[int, int, int], str] = {}
         self._on_hint = on_hint
         self._doubted_until = 0.0
+        self._channel = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -85,7 +87,7 @@ class Tail:
         self._begin(head)
         after = max(head.position - AT_START, head.oldest - 1)
         self._hold(await in_thread(feed.entries, after, head.position), after + 1)
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch())]
+        self._tasks = [asyncio.create_task(loop()) for loop in (self._listen, self._renew, self._watch)]
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -250,12 +252,25 @@ class Tail:
                 channel_layer: Any = get_channel_layer()
                 channel = await asyncio.wait_for(channel_layer.new_channel(), LIMIT * 2)
                 await asyncio.wait_for(channel_layer.group_add(GROUP, channel), LIMIT * 2)
+                self._channel = channel
                 await self.refresh()
                 while True:
                     await self._hear(await channel_layer.receive(channel))
             except Exception as error:
+                self._channel = ""
                 layer.failed(error)
                 await asyncio.sleep(LOOK)
+
+    async def _renew(self) -> None:
+        """Membership of the group is a lease (traps M2, R8)."""
+        while True:
+            await asyncio.sleep(RENEWAL)
+            if self._channel:
+                channel_layer: Any = get_channel_layer()
+                try:
+                    await asyncio.wait_for(channel_layer.group_add(GROUP, self._channel), LIMIT * 2)
+                except Exception as error:
+                    layer.failed(error)
 
     async def _hear(self, message: dict[str, Any]) -> None:
         if message.get("v") != VERSION:

@@ -47,8 +47,8 @@ def test_an_unknown_name_is_given_back_fit_to_print():
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=8,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=3,
 )
 commands = st.fixed_dictionaries(
     {"type": st.sampled_from(sorted(registered)) | values}, optional={"ids": values, "up_to": values}
@@ -56,7 +56,7 @@ commands = st.fixed_dictionaries(
 
 
 @settings(max_examples=10_000, deadline=None, database=None)
-@given(st.text(max_size=200) | values.map(json.dumps) | commands.map(json.dumps))
+@given(st.text(max_size=30) | values.map(json.dumps) | commands.map(json.dumps))
 def test_junk_of_every_kind_is_a_command_or_refused(text):
     with suppress(BadCommand):
         command, fields = parse(text)

@@ -1,5 +1,4 @@
 import logging
-import sys
 
 import pytest
 
@@ -47,8 +46,8 @@ def test_a_text_that_is_no_utf8_is_one_line_in_the_log(caplog):
     try:
         b"\xff".decode()
     except UnicodeDecodeError:
-        logger.error(FAULT, exc_info=sys.exc_info())
-        logger.error("Another fault", exc_info=sys.exc_info())
+        logger.exception(FAULT)
+        logger.exception("Another fault")
     ours, another = caplog.records
     assert (ours.levelname, ours.exc_info) == ("INFO", None)
     assert another.exc_info is not None

@@ -4,11 +4,13 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from channels.layers import get_channel_layer
 
 from alerts.frames import Entry
 from alerts.outbox import record
 from alerts.relay.bell import bell
 from alerts.relay.head import new_epoch
+from alerts.relay.layer import GROUP, layer
 from consumers.pool import in_thread
 from consumers.tail import BATCH, Tail, _SqliteFile
 
@@ -187,6 +189,22 @@ async def test_a_cursor_further_back_reads_from_the_database(service, far):
         found += [one.position for one in batch.entries]
         cursor = batch.position
     assert found == list(range(head - far + 1, head + 1))
+
+
+@pytest.fixture
+def memory_layer(settings, monkeypatch):
+    """A channel layer in memory, on either stack, to which the tail renews its membership often."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    monkeypatch.setattr("consumers.tail.RENEWAL", 0.05)
+    return get_channel_layer()
+
+
+async def test_it_hears_again_after_the_layer_forgot_it(memory_layer, browse, ann):
+    browser = await browse(ann)
+    memory_layer.groups[GROUP].clear()
+    await asyncio.sleep(0.2)
+    assert await in_thread(layer.send, {"ended": browser.feed.session_digest})
+    await browser.until(lambda: browser.code == 4501)
 
 
 @pytest.mark.parametrize("name", ["plain", "a b", "50%", "a#b", "why?", "%20", "ä"])

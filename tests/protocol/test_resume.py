@@ -22,11 +22,12 @@ async def test_everything_after_the_position_comes_in_order(server, person, open
     await socket.silence(of="alerts")
 
 
-async def test_without_a_position_it_goes_on_from_the_head(server, person, open_socket, shell, settle):
+@pytest.mark.parametrize("query", ["", "epoch={epoch}", "epoch=another"])
+async def test_without_a_position_it_goes_on_from_the_head(server, person, open_socket, shell, settle, query):
     ann = person()
     shell(f"alert({ann.key!r}, 'before')")
-    _, head, _ = await settle(server)
-    socket = await open_socket(server, ann)
+    epoch, head, _ = await settle(server)
+    socket = await open_socket(server, ann, query.format(epoch=epoch))
     assert (await socket.frame())["position"] == head
     shell(f"alert({ann.key!r}, 'after')")
     assert [alert["title"] for alert in await socket.alerts(1)] == ["after"]
