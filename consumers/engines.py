@@ -6,6 +6,7 @@ from typing import Any
 
 FAULT = "Invalid UTF-8 sequence received from client."
 CLOSED = "after sending 'websocket.close'"
+NOT_OPEN = "Expected ASGI message 'websocket.accept'"
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -27,17 +28,20 @@ def quieten() -> None:
 def dropping(send: Send) -> Send:
     """What is sent into a closed socket is dropped in silence, as Daphne does it: a disconnect message tells of it.
 
-    uvicorn raises OSError once the client is gone, and RuntimeError once it has itself closed the socket over a frame
-    it refuses, which it has not told us yet.
+    uvicorn raises OSError once the client is gone, and RuntimeError while it has not told us yet: it has closed the
+    socket itself over a frame it refuses, or the client left before the accept could be sent.
     """
+    is_accepted = False
 
     async def send_or_drop(message: dict[str, Any]) -> None:
+        nonlocal is_accepted
         try:
             await send(message)
         except OSError:
             pass
         except RuntimeError as error:
-            if CLOSED not in str(error):
+            if not (CLOSED in str(error) or (is_accepted and NOT_OPEN in str(error))):
                 raise
+        is_accepted = is_accepted or message["type"] == "websocket.accept"
 
     return send_or_drop

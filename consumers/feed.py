@@ -69,6 +69,7 @@ class Feed:
         self._is_idle = False
         self._woken = asyncio.Event()
         self._pace = Pace()
+        self._warns_at = 0.0  # not again before; a line in the log a minute at most
         self._read_before: dict[int, str] = {}
 
     async def run(self) -> None:
@@ -87,7 +88,7 @@ class Feed:
             return
         except DatabaseError as error:
             # The client learns from its page that it is signed in still, and tries again.
-            logger.warning("refused: the database does not answer (%s) ip=%s", error, self.address)
+            logger.warning("refused: the database does not answer (%s) ip=%s", type(error).__name__, self.address)
             await self._send({"type": "websocket.close"})
             return
         offered = self._scope.get("subprotocols", ())
@@ -200,7 +201,7 @@ class Feed:
             state = await in_thread(reads.state_of, self.reader.user)
             self._read_before = await in_thread(reads.read_ids_between, state, self.reader.keys, self.cursor, head)
         self.beat_at = asyncio.get_running_loop().time() + conf().HEARTBEAT
-        self._said.appendleft(
+        await self._send_text(
             frames.hello(
                 epoch=self._epoch,
                 position=position,
@@ -338,6 +339,9 @@ class Feed:
         now = asyncio.get_running_loop().time()
         if self._pace.allows(now):
             return
+        if now >= self._warns_at:
+            self._warns_at = now + 60
+            logger.warning("limit: too_many user=%s ip=%s", self.reader.user.pk, self.address)
         if self._pace.is_flood():
             self.close(CloseCode.TOO_MANY_COMMANDS)
         raise BadCommand("too_many", "More than 100 commands a minute. Wait a moment.", name)

@@ -81,6 +81,7 @@ class Tail:
         self._channel = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._refreshing: asyncio.Task[None] | None = None
+        self._to_refresh: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         head = await in_thread(read_head)
@@ -155,10 +156,16 @@ class Tail:
     # --- the log ---
 
     async def refresh(self) -> None:
-        """Read the head anew, and what is new up to it. One flight for all who ask at once."""
-        if self._refreshing is None or self._refreshing.done():
-            self._refreshing = asyncio.create_task(self._refresh())
-        await asyncio.shield(self._refreshing)
+        """Read the head as it is from now on, and what is new up to it. Who asks during one flight shares the next."""
+        if self._to_refresh is None:
+            self._to_refresh = asyncio.create_task(self._refresh_after(self._refreshing))
+        await asyncio.shield(self._to_refresh)
+
+    async def _refresh_after(self, other: asyncio.Task[None] | None) -> None:
+        if other is not None:
+            await asyncio.wait([other])
+        self._refreshing, self._to_refresh = self._to_refresh, None
+        await self._refresh()
 
     async def _refresh(self) -> None:
         known = self.head  # a layer message may move it on while the database answers

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from consumers.engines import CLOSED, FAULT, dropping, quieten
+from consumers.engines import CLOSED, FAULT, NOT_OPEN, dropping, quieten
 
 
 def sending(error: Exception | None = None):
@@ -28,6 +28,18 @@ async def test_what_is_sent_arrives():
 async def test_what_is_sent_into_a_closed_socket_is_dropped(error):
     _, send = sending(error)
     await send({"type": "websocket.send", "text": "x"})
+
+
+async def test_a_client_that_left_before_the_accept_is_no_mistake():
+    async def send(message):
+        if message["type"] == "websocket.send":
+            raise RuntimeError(f"{NOT_OPEN} but got 'websocket.send'.")
+
+    careful = dropping(send)
+    with pytest.raises(RuntimeError):
+        await careful({"type": "websocket.send", "text": "x"})
+    await careful({"type": "websocket.accept"})
+    await careful({"type": "websocket.send", "text": "x"})
 
 
 @pytest.mark.parametrize("error", [RuntimeError("Expected ASGI message 'websocket.accept'"), ValueError()])

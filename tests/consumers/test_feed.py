@@ -1,14 +1,17 @@
 import asyncio
 import random
+import time
 
 import pytest
 
+from alerts import reads
 from alerts.models import LogHead
 from alerts.outbox import record
 from alerts.relay.bell import bell
 from consumers.close_codes import CloseCode
 from consumers.feed import MOST_UNSENT
 from consumers.pool import in_thread
+from tests.consumers.conftest import Browser, session_of
 
 
 def write(key: str, count: int = 1, body: str = "") -> int:
@@ -26,6 +29,11 @@ async def answered(browser) -> None:
     beats = sum(frame["type"] == "heartbeat" for frame in browser.frames)
     browser.say(type="ping")
     await browser.until(lambda: sum(frame["type"] == "heartbeat" for frame in browser.frames) > beats)
+
+
+@pytest.fixture
+def quick_ticks(monkeypatch):
+    monkeypatch.setattr("consumers.service.TICK", 0.001)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -58,6 +66,19 @@ async def test_the_window_is_full_in_bytes_before_it_is_in_number(browse, ann, s
     assert browser.feed.frees(positions(browser)[0]) is True
     browser.say(type="ack", position=positions(browser)[-1], seen=True)
     await browser.until(lambda: len(positions(browser)) == 6)
+
+
+async def test_an_ack_of_a_part_of_a_frame_frees_the_bytes_of_that_part(browse, ann, settings, service):
+    settings.ALERTS = settings.ALERTS | {"WINDOW": 10}
+    head = await in_thread(write, f"user:{ann.pk}", 8, "x" * 3_500)
+    await service.tail.refresh()
+    browser = await browse(ann, f"epoch={service.tail.epoch}&position={head - 8}")
+    await browser.until(lambda: len(positions(browser)) == 3)
+    assert [len(frame["alerts"]) for frame in browser.frames if frame["type"] == "alerts"] == [2, 1]
+    browser.say(type="ack", position=head - 7, seen=True)
+    await answered(browser)
+    await answered(browser)
+    assert len(positions(browser)) == 4
 
 
 async def test_an_ack_frees_only_what_was_sent_and_only_once(browse, ann):
@@ -108,6 +129,55 @@ async def test_hello_comes_before_the_answer_to_a_command_that_was_quicker(brows
     assert all(frame["position"] >= head - 3 for frame in browser.frames if "position" in frame)
 
 
+async def test_hello_comes_before_a_goodbye_that_was_quicker(ann, service):
+    head = await in_thread(write, f"user:{ann.pk}", 3)
+    await service.tail.refresh()
+    session = await in_thread(session_of, ann)
+    browser = Browser(service, session, f"epoch={service.tail.epoch}&position={head - 3}")
+    for _ in range(100_000):
+        await asyncio.sleep(0)
+        if service.readers:
+            break
+    assert browser.frames == []
+    browser.feed.close(CloseCode.SIGNED_OUT)
+    await browser.until(lambda: browser.code is not None)
+    assert [frame["type"] for frame in browser.frames] == ["hello", "bye"]
+    await browser.leave()
+
+
+async def test_no_heartbeat_comes_before_hello(monkeypatch, ann, quick_ticks, service):
+    head = await in_thread(write, f"user:{ann.pk}", 3)
+    await service.tail.refresh()
+    session = await in_thread(session_of, ann)
+    state_of = reads.state_of
+
+    def slowly(*given):
+        time.sleep(0.1)
+        return state_of(*given)
+
+    monkeypatch.setattr("alerts.reads.state_of", slowly)
+    browser = Browser(service, session, f"epoch={service.tail.epoch}&position={head - 3}")
+    await browser.until(lambda: positions(browser))
+    assert [frame["type"] for frame in browser.frames[:2]] == ["hello", "alerts"]
+    await browser.leave()
+
+
+async def test_a_command_after_the_end_is_not_obeyed(browse, ann):
+    browser = await browse(ann)
+    head = await in_thread(write, f"user:{ann.pk}", 3)
+    await browser.until(lambda: len(positions(browser)) == 3)
+    browser.takes.clear()
+    browser.feed.beat()
+    await asyncio.sleep(0.05)
+    browser.feed.close(CloseCode.SIGNED_OUT)
+    browser.say(type="read_all", up_to=head)
+    await asyncio.sleep(0.1)
+    browser.takes.set()
+    await browser.until(lambda: browser.code is not None)
+    assert [frame["type"] for frame in browser.frames][-1] == "bye"
+    assert (await in_thread(reads.state_of, ann)).version == 0
+
+
 async def test_after_goodbye_nothing_more_is_sent(browse, ann, service):
     browser = await browse(ann)
     browser.feed.close(CloseCode.SIGNED_OUT)
@@ -118,3 +188,13 @@ async def test_after_goodbye_nothing_more_is_sent(browse, ann, service):
     browser.say(type="ping")
     await asyncio.sleep(0.1)
     assert len(browser.sent) == sent
+
+
+@pytest.mark.parametrize(("back", "kinds"), [(3, ["hello", "gap"]), (2, ["hello", "alerts"])])
+async def test_whoever_has_all_that_was_trimmed_away_resumes(browse, ann, service, back, kinds):
+    head = await in_thread(write, f"user:{ann.pk}", 5)
+    await in_thread(LogHead.objects.update, oldest=head - 1)
+    await service.tail.refresh()
+    browser = await browse(ann, f"epoch={service.tail.epoch}&position={head - back}")
+    await browser.until(lambda: len(browser.frames) > 1)
+    assert [frame["type"] for frame in browser.frames[:2]] == kinds

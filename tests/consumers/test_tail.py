@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 from typing import Any
 
@@ -9,7 +10,7 @@ from channels.layers import get_channel_layer
 from alerts.frames import Entry
 from alerts.outbox import record
 from alerts.relay.bell import bell
-from alerts.relay.head import new_epoch
+from alerts.relay.head import new_epoch, read_head
 from alerts.relay.layer import GROUP, layer
 from consumers.pool import in_thread
 from consumers.tail import BATCH, Tail, _SqliteFile
@@ -135,23 +136,31 @@ def write(count: int, audience: str = "everyone") -> int:
     return bell.number_all()
 
 
-async def test_it_fetches_what_does_not_follow_on(real):
-    epoch = real.epoch
+@pytest.fixture
+async def deaf(service, hints) -> Tail:
+    """A tail on a log of three that hears nothing but what a test tells it."""
+    await in_thread(write, 3)
+    tail = Tail(hints.append)
+    await tail.refresh()
+    return tail
+
+
+async def test_it_fetches_what_does_not_follow_on(deaf):
+    head = await in_thread(write, 3)
+    await deaf._hear(message(entry(head), epoch=deaf.epoch))
+    assert positions(deaf, 3) == ([4, 5, 6], 6)
+
+
+async def test_a_range_without_frames_is_fetched(deaf):
     head = await in_thread(write, 2)
-    await real._hear(message(entry(head), epoch=epoch))
-    assert positions(real, 0)[0] == [1, 2, 3, 4, 5]
+    await deaf._hear({"v": 1, "epoch": deaf.epoch, "first": head - 1, "last": head, "frames": []})
+    assert positions(deaf, 3) == ([4, 5], 5)
 
 
-async def test_a_range_without_frames_is_fetched(real):
-    head = await in_thread(write, 2)
-    await real._hear({"v": 1, "epoch": real.epoch, "first": head - 1, "last": head, "frames": []})
-    assert positions(real, 3) == ([4, 5], 5)
-
-
-async def test_an_unknown_version_is_a_bare_bell(real):
+async def test_an_unknown_version_is_a_bare_bell(deaf):
     await in_thread(write, 1)
-    await real._hear({"v": 2, "anything": "else"})
-    assert real.head == 4
+    await deaf._hear({"v": 2, "anything": "else"})
+    assert deaf.head == 4
 
 
 async def test_another_epoch_begins_anew(real):
@@ -174,6 +183,26 @@ async def test_it_finds_by_itself_what_no_message_told_of(real):
             break
     assert woken.positions == [head]
     real.remove(woken)
+
+
+async def test_who_asks_during_a_look_at_the_head_gets_a_later_one(real, monkeypatch):
+    has_read, may_answer = threading.Event(), threading.Event()
+
+    def slowly():
+        head = read_head()
+        has_read.set()
+        may_answer.wait(10)
+        return head
+
+    monkeypatch.setattr("consumers.tail.read_head", slowly)
+    early = asyncio.create_task(real.refresh())
+    await asyncio.to_thread(has_read.wait, 10)
+    head = await in_thread(write, 1)
+    late = [asyncio.create_task(real.refresh()) for _ in range(3)]
+    await asyncio.sleep(0)
+    may_answer.set()
+    await asyncio.gather(early, *late)
+    assert real.head == head
 
 
 @pytest.mark.parametrize("far", [10, 300, 1_200])

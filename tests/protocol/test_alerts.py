@@ -1,7 +1,10 @@
 """What an alert looks like on the wire, and who gets it."""
 
+import asyncio
+import random
 import re
 from datetime import datetime
+from typing import Any
 
 NAMES = "id position kind level title body url actor subjects count cause group created"
 
@@ -87,3 +90,36 @@ with transaction.atomic():
     )
     assert [alert["title"] for alert in await socket.alerts(1)] == ["kept"]
     await socket.silence()
+
+
+async def test_ten_thousand_pairs_of_person_and_alert_leak_nothing(server, person, open_socket, shell, settle):
+    both = {"perm:posts.view_post", "perm:posts.change_post"}
+    roles: list[tuple[dict[str, Any], set[str]]] = [
+        ({"is_superuser": True}, {"staff", "superusers"} | both),
+        ({"is_staff": True, "permissions": ["view_post", "change_post"]}, {"staff"} | both),
+        ({"is_staff": True}, {"staff"}),
+        ({"is_staff": True, "permissions": ["view_post"]}, {"staff", "perm:posts.view_post"}),
+        ({"is_staff": True, "permissions": ["change_post"]}, {"staff", "perm:posts.change_post"}),
+        ({"permissions": ["view_post", "change_post"]}, set()),
+        *[({}, set())] * 4,
+    ]
+    people = [(one := person(**fields), {"everyone", one.key} | keys) for fields, keys in roles]
+    epoch, start, _ = await settle(server)
+    live = [await open_socket(server, one, f"epoch={epoch}&position={start}") for one, _ in people]
+    dice = random.Random(5)
+    keys = ["staff", "superusers", "everyone", "perm:posts.view_post", "perm:posts.change_post", "user:0"]
+    log = dice.choices(keys + [one.key for one, _ in people], k=1_000)
+    shell(f"with transaction.atomic():\n    for number, key in enumerate({log!r}): alert(key, str(number))")
+    await settle(server)
+
+    async def shown(socket, place: int, seen: set[str]) -> None:
+        expected = [str(number) for number, key in enumerate(log) if number >= place and key in seen]
+        assert [alert["title"] for alert in await socket.alerts(len(expected))] == expected
+        await socket.send(type="ping")
+        await socket.until("heartbeat", lambda beat: beat["position"] == start + len(log))
+        assert sum(text.startswith('{"type":"alerts"') for text in socket.texts) <= len(expected)
+
+    await asyncio.gather(*(shown(socket, 0, seen) for socket, (_, seen) in zip(live, people, strict=True)))
+    for one, seen in people:
+        place = dice.randrange(1_000)
+        await shown(await open_socket(server, one, f"epoch={epoch}&position={start + place}"), place, seen)

@@ -1,15 +1,27 @@
-"""How a server goes."""
+"""How a server goes, and what a client finds when it is back."""
 
 import asyncio
 
+import pytest
 
-async def test_sigterm_closes_with_a_code_that_says_reconnect(protocol_site, request, person, open_socket):
-    for engine, codes in (("uvicorn", (1012, 4012)), ("daphne", (1006, 1012, 4012))):
-        server = protocol_site.serve(engine)
-        socket = await open_socket(server, person())
-        await socket.frame()
-        ending = asyncio.to_thread(server.terminate)
-        task = asyncio.ensure_future(ending)
-        assert await socket.closed(seconds=15) in codes
-        await task
-        assert "Traceback" not in server.read_log()
+
+@pytest.mark.parametrize(("engine", "codes"), [("uvicorn", (1012, 4012)), ("daphne", (1006, 1012, 4012))])
+@pytest.mark.parametrize("how", ["terminate", "kill"])
+async def test_a_server_that_ends_is_resumed_where_it_was(
+    protocol_site, person, open_socket, shell, engine, codes, how
+):
+    ann = person()
+    server = protocol_site.serve(engine)
+    socket = await open_socket(server, ann)
+    hello = await socket.frame()
+    shell(f"alert({ann.key!r}, 'before')")
+    await socket.alerts(1)
+    ending = asyncio.create_task(asyncio.to_thread(getattr(server, how)))
+    assert await socket.closed(seconds=15) in (codes if how == "terminate" else (1006,))
+    await ending
+    shell(f"alert({ann.key!r}, 'meanwhile')")
+    await asyncio.to_thread(server.start)
+    resumed = await open_socket(server, ann, f"epoch={hello['epoch']}&position={socket.cursor}")
+    assert [alert["title"] for alert in await resumed.alerts(1)] == ["meanwhile"]
+    assert "Traceback" not in server.read_log()
+    await asyncio.to_thread(server.kill)

@@ -51,13 +51,17 @@ async def test_a_text_that_is_no_utf8_closes(server, person, open_socket):
 
 
 async def test_more_than_100_commands_a_minute_are_errors(server, person, open_socket):
-    socket = await open_socket(server, person())
+    ann = person()
+    socket = await open_socket(server, ann)
     await socket.frame()
     for _ in range(110):
         await socket.send(type="ping")
     error = await socket.until("error")
     assert error["code"] == "too_many"
     assert sum('"heartbeat"' in text for text in socket.texts) in range(99, 104)
+    assert error["command"] == "ping"
+    await socket.until("error")
+    assert server.read_log().count(f"limit: too_many user={ann.pk} ip=127.0.0.1") == 1
 
 
 async def test_a_flood_closes_with_4029_within_a_second(server, person, open_socket):

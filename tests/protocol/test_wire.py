@@ -109,7 +109,7 @@ async def test_clients_that_vanish_at_any_moment_harm_nobody(server, person, ope
     whole = handshake(server, ann)
     resume = whole.replace(b"/ws/feed/ ", f"/ws/feed/?epoch={epoch}&position={position} ".encode())
     for sent in (b"", whole[:100], whole[:-2], whole, resume, whole + frame(TEXT, PING_COMMAND)[:9]):
-        for wait in (0, 0.001, 0.01, 0.05):
+        for wait in (0, 0, 0, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.01, 0.05):
             for leave in (reset, tcp.socket.close):
                 client = tcp.create_connection(("127.0.0.1", server.port))
                 client.sendall(sent)
