@@ -19,7 +19,7 @@ class Conf:
     SITE_URL: str = "http://127.0.0.1:8000"
     SOCKETS_PER_USER: int = 5_000  # in one process; the next is closed with 4509
     SOCKETS: int = 20_000  # in one process; the next is closed with 4013
-    RECHECK: float = 5.0  # seconds between two looks at the rights and reads of connected users
+    RECHECK: float = 4.0  # seconds between two looks at the rights and reads of connected users
 
 
 def conf() -> Conf:
