@@ -140,6 +140,13 @@ def sync(user: AbstractBaseUser, keys: Iterable[str], ids: Iterable[UUID]) -> Ch
     )
 
 
+def forget(user_pk: object) -> None:
+    """Remove what is kept of a user's reading: call it when the user is deleted. Idempotent."""
+    with transaction.atomic(using=using()):
+        for model in (ReadMark, ReadState):
+            model._default_manager.using(using()).filter(user=str(user_pk)).delete()
+
+
 def versions(users: Iterable[str]) -> dict[str, int]:
     """The version of each of these users' read states, in one query."""
     rows = ReadState.objects.using(using()).filter(user__in=list(users))
