@@ -12,6 +12,7 @@ first act that is written with it, unless that act was rolled back.
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping
@@ -19,21 +20,37 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from django.db import connections, models
+from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
+from . import frames
 from .models import Alert
 from .outbox import Subject, subject_of
-from .reports import Noted, note, report
+from .relay.bell import bell
+from .relay.head import using as log_database
+from .reports import Noted, intent, note, report
 
 if TYPE_CHECKING:
     from .events import ModelEvent
 
 logger = logging.getLogger(__name__)
+RISING = 0.25  # seconds between two warnings of one act, as its count rises
+FADES_IN = 10  # seconds until a page gives up waiting for the alert a warning has promised
 Row = tuple[str, str, str]  # kind, model, key
 Group = tuple["type[ModelEvent]", str]  # declaration, audience
 Loaded = dict[tuple[str, str, Any], Any]  # model, relation, key: the related object
+
+
+class Warned:
+    """The warning of one alert to come: how many rows it has told of, and when."""
+
+    __slots__ = ("at", "count", "uid")
+
+    def __init__(self) -> None:
+        self.uid = uuid.uuid4()
+        self.count = 0
+        self.at = 0.0
 
 
 class Act:
@@ -48,9 +65,38 @@ class Act:
         self.is_silent = isinstance(origin, models.Model) and not _is_there(origin, using)
         self.is_written = False
         self.noted: dict[Group, list[Noted]] = defaultdict(list)
+        self.warned: dict[Group, Warned] = {}
         self.loaded = loaded
         self.written: set[Row] = set()
         self.inner: list[tuple[set[Row], list[uuid.UUID]]] = []
+
+    def note(self, event: type[ModelEvent], row: Noted) -> None:
+        rows = self.noted[event, row.audience]
+        rows.append(row)
+        if event.pending and not self.is_silent:
+            self._warn(event, rows)
+
+    def _warn(self, event: type[ModelEvent], rows: list[Noted], *, is_last: bool = False) -> None:
+        """Tell whoever may see the alert that it is under way: never a wait, never a network call."""
+        group = (event, rows[0].audience)
+        warned = self.warned.get(group)
+        if warned is None:
+            warned = self.warned[group] = Warned()
+        now = time.monotonic()
+        if warned.count == len(rows) or (now < warned.at + RISING and not is_last):
+            return
+        title = intent(event, rows[0], len(rows))
+        if not title:
+            return
+        frame = frames.pending(uid=str(warned.uid), kind=event.kind, title=title, expires_in=FADES_IN)
+        is_first, warned.at, warned.count = not warned.count, now, len(rows)
+        bell.announce(warned.uid, {"pending": {"audience": rows[0].audience, "frame": frame}}, at_once=not is_first)
+
+    def _settle(self, uid: uuid.UUID, *, is_told: bool) -> None:
+        if is_told:
+            transaction.on_commit(partial(bell.settle, uid), using=log_database(), robust=True)
+        else:
+            bell.settle(uid)
 
     def cause_of(self, rows: list[Noted]) -> Subject | None:
         """The origin, when rows went with something else; a bulk delete names itself."""
@@ -65,10 +111,17 @@ class Act:
         self.is_written = True
         noted, self.noted = self.noted, defaultdict(list)
         self.loaded.clear()
-        for (event, _), rows in noted.items():
+        for group, rows in noted.items():
+            event = group[0]
             rows = [row for row in rows if (event.kind, *row.key) not in told]
-            if rows and not self.is_silent:
-                uids.append(report(event, rows, cause=self.cause_of(rows)))
+            warned = self.warned.get(group)
+            is_told = bool(rows) and not self.is_silent
+            if warned is not None:
+                if is_told and len(rows) > 1:
+                    self._warn(event, rows, is_last=True)
+                self._settle(warned.uid, is_told=is_told)
+            if is_told:
+                uids.append(report(event, rows, cause=self.cause_of(rows), uid=warned.uid if warned else None))
                 self.written.update((event.kind, *row.key) for row in rows)
         return uids
 
@@ -101,7 +154,7 @@ def note_delete(event: type[ModelEvent], instance: models.Model, arguments: Mapp
     if act is None:
         act = Act(block, _origin(instance, arguments.get("origin")), using, loaded)
         open_acts.setdefault(connection, []).append(act)
-    act.noted[event, noted.audience].append(noted)
+    act.note(event, noted)
 
 
 def finish_delete(using: str) -> None:

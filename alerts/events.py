@@ -41,6 +41,8 @@ class Event:
 
     `title`, `body` and `url` are format strings over the snapshot, `pk` and `count`, filled when the alert is recorded;
     `title_many` is the title of an act of several rows. `transports` names the further ways it is carried.
+    `pending` and `pending_many` are the words of the warning that open dashboards hear while a delete is under way and
+    not yet committed; without them there is none.
     """
 
     kind: ClassVar[str] = ""
@@ -49,6 +51,8 @@ class Event:
     transports: ClassVar[tuple[str, ...]] = ()
     title: ClassVar[str] = ""
     title_many: ClassVar[str] = ""
+    pending: ClassVar[str] = ""
+    pending_many: ClassVar[str] = ""
     body: ClassVar[str] = ""
     url: ClassVar[str] = ""
     bindings: ClassVar[list[Binding]]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from . import reads
 from .audiences import keys_of
 from .frames import Entry, entry
-from .models import Alert
+from .models import Alert, ReadState
 from .outbox import Subject
 from .relay.head import read_head, using
 
@@ -39,6 +39,10 @@ class Card:
     cause: Subject | None
     created: datetime
     is_read: bool
+    # Of a group's card the above is its newest alert.
+    group: str = ""
+    size: int = 1  # alerts it stands for
+    first: int = 0  # the position of the first of them: where it stands in the list
 
 
 @dataclass(frozen=True)
@@ -63,26 +67,57 @@ def visible(keys: Iterable[str]) -> QuerySet[Alert]:
     return log().filter(audience__in=sorted(keys))
 
 
-def page(user: AbstractBaseUser, *, before: int | None = None) -> Page:
-    """The head first, then the list up to it, outside any transaction: nothing falls between page and socket."""
+def page(user: AbstractBaseUser, *, before: int | None = None, group: str = "", size: int = PAGE) -> Page:
+    """The head first, then the list up to it, outside any transaction: nothing falls between page and socket.
+
+    The alerts of a group are folded into one card, where its first stands; with `group`, the list is that group's
+    alerts, each by itself.
+    """
     head = read_head()
     state = reads.state_of(user, head.position)
     keys = keys_of(user)
     alerts = visible(keys).filter(position__lte=head.position)
+    alerts = alerts.filter(place__gte=1, group=group) if group else _folded(alerts, head.position)
     if before is not None:
         alerts = alerts.filter(position__lt=before)
-    found = list(alerts.order_by("-position")[: PAGE + 1])
-    shown = found[:PAGE]
+    found = list(alerts.order_by("-position")[: size + 1])
+    shown = found[:size]
     read = reads.read_among(state, shown)
+    newest = {} if group else _newest_of_groups(shown)
+    cards = [
+        _group_card(newest[alert.group], alert, state) if alert.group in newest else card(alert, alert.seq in read)
+        for alert in shown
+    ]
+    query = f"?group={group}&" if group else "?"
     return Page(
-        alerts=[card(alert, alert.seq in read) for alert in shown],
+        alerts=cards,
         epoch=head.epoch,
         position=head.position,
         unread=reads.unread_count(state, keys, head.position),
         reads_version=state.version,
-        older=f"?before={shown[-1].position}" if len(found) > PAGE else None,
+        older=f"{query}before={shown[-1].position}" if len(found) > size else None,
         newer=before is not None,
     )
+
+
+def _folded(alerts: QuerySet[Alert], up_to: int) -> QuerySet[Alert]:
+    """Without what groups have folded away; each group's first knows how many they are."""
+    members = Alert.objects.using(using()).filter(group=OuterRef("group"), place__gte=1, position__lte=up_to)
+    return alerts.filter(place__lte=1).annotate(size=Subquery(members.order_by("-place").values("place")[:1]))
+
+
+def _newest_of_groups(firsts: Iterable[Alert]) -> dict[str, Alert]:
+    wanted = Q()
+    for first in firsts:
+        if first.group:
+            wanted |= Q(group=first.group, place=first.size)  # type: ignore[attr-defined]
+    return {alert.group: alert for alert in log().filter(wanted, place__gte=1)} if wanted else {}
+
+
+def _group_card(newest: Alert, first: Alert, state: ReadState) -> Card:
+    assert first.position is not None
+    is_read = reads.is_group_read(state, newest)
+    return replace(card(newest, is_read), group=newest.group, size=newest.place, first=first.position)
 
 
 def card(alert: Alert, is_read: bool) -> Card:
@@ -101,6 +136,7 @@ def card(alert: Alert, is_read: bool) -> Card:
         cause=alert.cause,
         created=alert.created,
         is_read=is_read,
+        first=alert.position,
     )
 
 

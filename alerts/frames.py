@@ -83,6 +83,11 @@ def alerts(entries: Iterable[Entry], position: int) -> str:
     return f'{{"type":"alerts","alerts":[{",".join(entry.json for entry in entries)}],"position":{position}}}'
 
 
+def pending(*, uid: str, kind: str, title: str, expires_in: int) -> str:
+    """`expires_in` in seconds."""
+    return encode({"type": "pending", "id": uid, "kind": kind, "title": title, "expires_in": expires_in})
+
+
 def reads(
     *,
     version: int,

@@ -40,7 +40,9 @@ class Alert(models.Model):
     count = models.BigIntegerField(default=1)
     cause = models.JSONField(null=True)
     data = models.JSONField(default=dict)
-    group = models.CharField(max_length=100, blank=True)
+    # Alerts of a storm share a group; `place` is an alert's place in it, from 1 (0: it is in none).
+    group = models.CharField(max_length=100, blank=True, editable=False)
+    place = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     created = models.DateTimeField()
     expanded_at = models.DateTimeField(null=True, editable=False)
 
@@ -48,6 +50,9 @@ class Alert(models.Model):
         ordering = ("-position",)
         indexes = [
             models.Index(fields=["audience", "position"], name="alerts_audience_position"),
+            # What a list shows a card for: all but those a group has folded away.
+            models.Index(fields=["audience", "position"], condition=Q(place__lte=1), name="alerts_cards"),
+            models.Index(fields=["group", "place"], condition=Q(place__gte=1), name="alerts_group"),
             models.Index(fields=["seq"], condition=Q(position=None), name="alerts_unnumbered"),
             models.Index(fields=["seq"], condition=Q(expanded_at=None), name="alerts_unexpanded"),
         ]
@@ -121,6 +126,16 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.transport} to {self.address}"
+
+
+class Preference(models.Model):
+    """What one user wants of their browsers: notifications from this level on."""
+
+    user = models.CharField(max_length=KEY, unique=True)
+    level = models.CharField(max_length=10, choices=Level, default=Level.INFO)
+
+    def __str__(self) -> str:
+        return f"user {self.user}: {self.level} and above"
 
 
 class ReadState(models.Model):

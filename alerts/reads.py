@@ -8,12 +8,14 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from .models import Alert, ReadMark, ReadState
 from .relay.head import read_head, using
 
 MOST = 1_000  # unread alerts that are counted; an exact count over a long log is slow (trap X24)
+MOST_OF_A_GROUP = 10_000  # alerts one command marks
+MOST_NAMED = 1_000  # ids in one `reads` frame
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,43 @@ def mark(user: AbstractBaseUser, keys: Iterable[str], ids: Iterable[UUID], *, is
         )
 
 
+def mark_group_read(user: AbstractBaseUser, keys: Iterable[str], group: str) -> Change | None:
+    """Mark the alerts of a group read, the newest 10,000 at most; the newest 1,000 are named. Idempotent.
+
+    None when this user may see none of them.
+    """
+    with transaction.atomic(using=using()):
+        state = _lock(user)
+        head = read_head().position
+        members = _members(group, head).filter(audience__in=sorted(keys)).order_by("-place")
+        newest = members.first()
+        if newest is None:
+            return None
+        unread = list(_unread(state, members).only("seq", "uid", "position")[:MOST_OF_A_GROUP])
+        marks = ReadMark.objects.using(using()).filter(user=state.user, alert__in=_members(group, head))
+        marks.filter(is_read=False).delete()
+        ReadMark.objects.using(using()).bulk_create(
+            (ReadMark(user=state.user, alert=a, is_read=True) for a in unread if (a.position or 0) > state.read_up_to),
+            ignore_conflicts=True,
+            batch_size=MOST_NAMED,
+        )
+        if unread:
+            _raise_version(state)
+        named = dict.fromkeys([str(newest.uid), *(str(alert.uid) for alert in unread[:MOST_NAMED])])
+        return Change(
+            version=state.version,
+            unread=unread_count(state, keys, head),
+            counted_up_to=head,
+            read_ids=list(named),
+            is_new=bool(unread),
+        )
+
+
+def is_group_read(state: ReadState, newest: Alert) -> bool:
+    """Whether every alert of a group, up to this one of it, is read."""
+    return not _unread(state, _members(newest.group, newest.position or 0)).exists()
+
+
 def mark_all_read(user: AbstractBaseUser, keys: Iterable[str], up_to: int) -> Change:
     """Everything up to a position is read; marks that say no more are removed. Idempotent."""
     with transaction.atomic(using=using()):
@@ -151,6 +190,15 @@ def versions(users: Iterable[str]) -> dict[str, int]:
     """The version of each of these users' read states, in one query."""
     rows = ReadState.objects.using(using()).filter(user__in=list(users))
     return dict(rows.values_list("user", "version"))
+
+
+def _members(group: str, up_to: int) -> QuerySet[Alert]:
+    return Alert.objects.using(using()).filter(group=group, place__gte=1, position__lte=up_to)
+
+
+def _unread(state: ReadState, alerts: QuerySet[Alert]) -> QuerySet[Alert]:
+    newer = Q(position__gt=state.read_up_to) & ~Q(seq__in=_marked(state, is_read=True))
+    return alerts.filter(newer | Q(position__lte=state.read_up_to, seq__in=_marked(state, is_read=False)))
 
 
 def _marked(state: ReadState, *, is_read: bool) -> QuerySet[ReadMark, int]:

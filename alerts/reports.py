@@ -82,6 +82,7 @@ def report(
     noted: Sequence[Noted],
     *,
     cause: models.Model | Subject | None = None,
+    uid: UUID | None = None,
 ) -> UUID:
     """One alert for rows of one act and one audience. Gives its id."""
     first = noted[0]
@@ -91,9 +92,7 @@ def report(
         title, body, url = _default(event, first, len(noted)), "", ""
     else:
         try:
-            title = (event.title_many if many and event.title_many else event.title).format_map(values)
-            if many and not event.title_many:
-                title = f"{clean.text(title, clean.TITLE - 25)} and {len(noted) - 1:,} more"
+            title = _headline(event.title, event.title_many, values)
             body = "" if many else event.body.format_map(values)  # what is true of one row
             url = "" if many else event.url.format_map(values)
         except Exception as error:
@@ -110,7 +109,29 @@ def report(
         count=len(noted),
         cause=cause,
         data={} if many else first.data,
+        uid=uid,
     ).uid
+
+
+def intent(event: type[ModelEvent], first: Noted, count: int) -> str:
+    """The words of a warning that an act on `count` rows has begun; empty if the declaration has none."""
+    if not event.pending or first.is_broken:
+        return ""
+    values = {"pk": first.subject["pk"], **first.data, "count": count}
+    try:
+        return clean.text(_headline(event.pending, event.pending_many, values), clean.TITLE)
+    except Exception as error:
+        _log(event, error)
+        return ""
+
+
+def _headline(one: str, many: str, values: Mapping[str, Any]) -> str:
+    count = values["count"]
+    if count == 1:
+        return one.format_map(values)
+    if many:
+        return many.format_map(values)
+    return f"{clean.text(one.format_map(values), clean.TITLE - 25)} and {count - 1:,} more"
 
 
 def report_signal(event: type[SignalEvent], sender: object, arguments: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LARGEST_FRAME = 4 * 1024  # bytes
 MOST_IDS = 90
+LONGEST_GROUP = 100
 LARGEST_POSITION = 2**53 - 1
 
 
@@ -116,6 +117,18 @@ class ReadAll(Command):
     async def run(self, feed: Feed, fields: Mapping[str, Any]) -> None:
         up_to = self.position(fields, "up_to")
         await answer(feed, await in_thread(reads.mark_all_read, feed.reader.user, feed.reader.keys, up_to))
+
+
+class ReadGroup(Command):
+    type = "read_group"
+
+    async def run(self, feed: Feed, fields: Mapping[str, Any]) -> None:
+        group = fields.get("group")
+        if not isinstance(group, str) or not 1 <= len(group) <= LONGEST_GROUP:
+            self.refuse(f"group is a text of 1 to {LONGEST_GROUP} characters.")
+        change = await in_thread(reads.mark_group_read, feed.reader.user, feed.reader.keys, clean.text(group, 100))
+        if change is not None:
+            await answer(feed, change)
 
 
 class Sync(Command):

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
+MOST_HINTS = 20  # control frames that wait, above which no hint is added
 MOST_UNSENT = 500  # control frames that wait for a reader who does not read
 # Bytes of alerts in one frame, one alert at least. Daphne's limit on a message's size holds for what it sends as well.
 MOST_IN_A_FRAME = 60 * 1024
@@ -136,6 +137,11 @@ class Feed:
             self._said.clear()
             self.close(CloseCode.NEVER_ACKNOWLEDGED)
         self._woken.set()
+
+    def hint(self, frame: str) -> None:
+        """Send a frame that may as well be lost: whoever does not read hears none."""
+        if len(self._said) < MOST_HINTS:
+            self.say(frame)
 
     def beat(self) -> None:
         """A heartbeat: the cursor, read from the same path as the alerts."""

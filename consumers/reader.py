@@ -57,6 +57,10 @@ class Reader:
         for feed in self.feeds:
             feed.wake(position)
 
+    def hint(self, frame: str) -> None:
+        for feed in self.feeds:
+            feed.hint(frame)
+
     def look(self) -> None:
         # Positions of another epoch count for nothing here.
         self._counted_up_to = self.tail.head

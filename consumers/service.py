@@ -123,6 +123,9 @@ class Service:
             reader = self.readers.get(change.pop("user"))
             if reader is not None:
                 reader.hear_reads(**change)
+        elif "pending" in message:
+            for concerned in self.tail.concerned(message["pending"]["audience"]):
+                concerned.hint(message["pending"]["frame"])
         elif "rights" in message:
             self._watch.look_at(message["rights"])
         elif "ended" in message:

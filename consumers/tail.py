@@ -13,7 +13,7 @@ import logging
 import sqlite3
 from bisect import bisect_right
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -51,6 +51,7 @@ class Reader(Protocol):
     own_key: str
 
     def wake(self, position: int) -> None: ...
+    def hint(self, frame: str) -> None: ...
     def look(self) -> None: ...
 
 
@@ -153,6 +154,15 @@ class Tail:
             return place
         return bisect_right(self._entries, position, key=attrgetter("position"))
 
+    def concerned(self, audience: str) -> Iterator[Reader]:
+        """The readers in an audience."""
+        if audience.startswith("user:"):
+            yield from self._by_user.get(audience, ())
+            return
+        for keys, readers in self._by_role.items():
+            if audience in keys:
+                yield from readers
+
     # --- the log ---
 
     async def refresh(self) -> None:
@@ -222,14 +232,8 @@ class Tail:
         self._encoded.clear()
 
     def _wake(self, entry: Entry) -> None:
-        if entry.audience.startswith("user:"):
-            for reader in self._by_user.get(entry.audience, ()):
-                reader.wake(entry.position)
-            return
-        for keys, readers in self._by_role.items():
-            if entry.audience in keys:
-                for reader in readers:
-                    reader.wake(entry.position)
+        for reader in self.concerned(entry.audience):
+            reader.wake(entry.position)
 
     def _wake_all(self) -> None:
         for readers in self._by_role.values():

@@ -18,6 +18,8 @@ class PostDeletion(ModelEvent):
     related = ("author",)
     title = "Post titled '{title}' was deleted"
     title_many = "{count} posts deleted"
+    pending = "Post titled '{title}' is about to be deleted"
+    pending_many = "{count} posts are about to be deleted"
     body = "Written by {author}."
 
     def snapshot(self, post: Post) -> dict[str, str]:

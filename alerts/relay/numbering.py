@@ -12,15 +12,20 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+from django.utils.dateparse import parse_datetime
 
 from ..models import Alert, LogHead
+from . import grouping
 from .head import ONLY, fingerprint, make_head, random_epoch, using
 
 logger = logging.getLogger(__name__)
 BATCH = 1_000
+RECENT = 500  # positions looked back for storms under way, after another process has numbered
 
 LIMITS = """
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
@@ -34,6 +39,15 @@ FROM (
     FROM {Alert._meta.db_table} WHERE position IS NULL ORDER BY seq LIMIT {BATCH}
 ) AS due
 WHERE seq = due.due_seq
+RETURNING position, kind, audience, created
+"""
+GROUP = f"""
+UPDATE {Alert._meta.db_table} SET "group" = %s, place = %s + member.nth
+FROM (
+    SELECT seq AS member_seq, row_number() OVER (ORDER BY position) - 1 AS nth
+    FROM {Alert._meta.db_table} WHERE position BETWEEN %s AND %s AND kind = %s AND audience = %s
+) AS member
+WHERE seq = member.member_seq
 """
 
 
@@ -52,25 +66,33 @@ class Numbered:
 
 
 class Numberer:
-    """One per process. Remembers the head it saw last, to notice one that went back."""
+    """One per process. Remembers the head it left, to notice one that went back, and the storms up to there."""
 
     def __init__(self) -> None:
         self._seen: tuple[str, int] = ("", 0)
+        self._streams: grouping.Streams | None = None
 
     def number(self) -> Numbered | None:
         """Number up to 1,000 committed alerts, or give None when there are none. Raises Busy."""
         connection = connections[using()]
         if not Alert.objects.using(using()).filter(position=None).exists():
             return None
+        streams, self._streams = self._streams, None  # gone, should this fail half way
         try:
             with _without_waiting(connection), transaction.atomic(using=using(), durable=True):
-                return self._number(connection)
+                numbered, streams = self._number(connection, streams)
         except OperationalError as error:
             if is_lock(error):
                 raise Busy from error
             raise
+        self._streams = streams
+        if numbered is not None:
+            self._seen = (numbered.epoch, numbered.last)
+        return numbered
 
-    def _number(self, connection: BaseDatabaseWrapper) -> Numbered | None:
+    def _number(
+        self, connection: BaseDatabaseWrapper, streams: grouping.Streams | None
+    ) -> tuple[Numbered | None, grouping.Streams | None]:
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 cursor.execute(LIMITS)
@@ -79,15 +101,18 @@ class Numberer:
                 make_head()
                 head = LogHead.objects.using(using()).select_for_update().get(pk=ONLY)
             self._verify_epoch(head, connection)
+            if streams is None or self._seen != (head.epoch, head.position):
+                streams = grouping.Streams(_recent(head.position))
             cursor.execute(NUMBER, [head.position])
-            count = cursor.rowcount
-        if not count:
-            return None
+            new = sorted((_numbered(row) for row in cursor.fetchall()), key=lambda alert: alert.position)
+            if not new:
+                return None, streams
+            for run in streams.group(new):
+                _write(cursor, run)
         first = head.position + 1
-        head.position += count
+        head.position += len(new)
         head.save(using=using(), update_fields=["epoch", "position", "fingerprint"])
-        self._seen = (head.epoch, head.position)
-        return Numbered(head.epoch, first, head.position, is_more=count == BATCH)
+        return Numbered(head.epoch, first, head.position, is_more=len(new) == BATCH), streams
 
     def _verify_epoch(self, head: LogHead, connection: BaseDatabaseWrapper) -> None:
         found = fingerprint(connection)
@@ -96,6 +121,26 @@ class Numberer:
             logger.warning("The log is another one (%s): a new epoch begins.", "went back" if went_back else "restored")
             head.epoch = random_epoch()
         head.fingerprint = found
+
+
+def _recent(head: int) -> list[grouping.Numbered]:
+    """The end of the log, in order."""
+    alerts = Alert.objects.using(using()).filter(position__gt=head - RECENT, position__lte=head).order_by("position")
+    rows = alerts.values_list("position", "kind", "audience", "created", "group", "place")
+    return [grouping.Numbered(*row) for row in rows if row[0] is not None]  # type: ignore[arg-type]
+
+
+def _numbered(row: tuple[int, str, str, datetime | str]) -> grouping.Numbered:
+    position, kind, audience, created = row
+    if isinstance(created, str):  # SQLite gives its text, which is UTC
+        parsed = parse_datetime(created)
+        assert parsed is not None
+        created = parsed
+    return grouping.Numbered(position, kind, audience, created if created.tzinfo else created.replace(tzinfo=UTC))
+
+
+def _write(cursor: CursorWrapper, run: grouping.Run) -> None:
+    cursor.execute(GROUP, [run.group, run.place, run.first, run.last, run.kind, run.audience])
 
 
 @contextmanager
