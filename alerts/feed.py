@@ -44,6 +44,10 @@ class Card:
     size: int = 1  # alerts it stands for
     first: int = 0  # the position of the first of them: where it stands in the list
 
+    @property
+    def others(self) -> int:
+        return self.size - 1
+
 
 @dataclass(frozen=True)
 class Page:

@@ -132,10 +132,10 @@ class Preference(models.Model):
     """What one user wants of their browsers: notifications from this level on."""
 
     user = models.CharField(max_length=KEY, unique=True)
-    level = models.CharField(max_length=10, choices=Level, default=Level.INFO)
+    level = models.CharField(max_length=10, choices=[*Level.choices, ("none", "None")], default=Level.INFO)
 
     def __str__(self) -> str:
-        return f"user {self.user}: {self.level} and above"
+        return f"user {self.user}: {self.level}"
 
 
 class ReadState(models.Model):

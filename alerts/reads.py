@@ -10,7 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from .models import Alert, ReadMark, ReadState
+from .models import Alert, Preference, ReadMark, ReadState
 from .relay.head import read_head, using
 
 MOST = 1_000  # unread alerts that are counted; an exact count over a long log is slow (trap X24)
@@ -182,7 +182,7 @@ def sync(user: AbstractBaseUser, keys: Iterable[str], ids: Iterable[UUID]) -> Ch
 def forget(user_pk: object) -> None:
     """Remove what is kept of a user's reading: call it when the user is deleted. Idempotent."""
     with transaction.atomic(using=using()):
-        for model in (ReadMark, ReadState):
+        for model in (ReadMark, ReadState, Preference):
             model._default_manager.using(using()).filter(user=str(user_pk)).delete()
 
 

@@ -1,4 +1,4 @@
-// One alert as a card: a copy of the page's own template, filled with text and never with markup.
+// One alert as a card: a copy of the page's own template, filled with text and never with markup. A group has one card.
 
 import { setTime } from "./times.js";
 
@@ -6,6 +6,15 @@ import { setTime } from "./times.js";
 export function build(template, alert) {
   const item = template.content.firstElementChild.cloneNode(true);
   const card = item.querySelector(".alert");
+  card.dataset.first = alert.position;
+  if (alert.group) card.dataset.group = alert.group;
+  show(card, alert);
+  card.classList.add("is-new");
+  return item;
+}
+
+/** Fill a card with an alert, unread as every new one is. */
+export function show(card, alert) {
   const part = (name) => card.querySelector(`.${name}`);
   card.dataset.id = alert.id;
   card.dataset.position = alert.position;
@@ -25,8 +34,6 @@ export function build(template, alert) {
   if (isOnThisSite) part("alert-url").href = alert.url;
   setTime(card.querySelector("time"), alert.created);
   setRead(card, false);
-  card.classList.add("is-new");
-  return item;
 }
 
 export function isRead(card) {

@@ -37,12 +37,10 @@ export class Connection {
     this.heardAt = 0;
     this.askedAt = 0;
     this.timer = 0;
-    setInterval(() => this.#watch(), 1000);
+    this.watching = setInterval(() => this.#watch(), 1000);
+    this.stopped = new AbortController();
     // Another network: what is being tried on the old one is lost.
-    addEventListener("online", () => (this.state.name === "connecting" ? this.open() : this.hurry()));
-    // Back from the back/forward cache: the socket is dead, and its end may never have been told.
-    addEventListener("pageshow", (event) => event.persisted && this.state.name !== "ended" && this.open());
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.hurry());
+    addEventListener("online", () => (this.state.name === "connecting" ? this.open() : this.hurry()), { signal: this.stopped.signal });
   }
 
   open() {
@@ -71,9 +69,20 @@ export class Connection {
     return true;
   }
 
-  /** Give this socket up and connect anew. */
-  reconnect() {
-    if (this.state.name === "ended") return;
+  /** Connect anew, at once, though the socket there is may be a good one: its address has changed. */
+  reopen() {
+    if (this.state.name !== "ended") this.open();
+  }
+
+  /** For good; nothing is said of it. */
+  stop() {
+    this.#drop();
+    clearInterval(this.watching);
+    this.stopped.abort();
+  }
+
+  /** Give this socket up: it is lost, or as good as lost. */
+  #giveUp() {
     this.#drop();
     this.#lost(1006, true);
   }
@@ -103,14 +112,14 @@ export class Connection {
   #ask() {
     if (this.askedAt) return;
     if (this.send({ type: "ping" })) this.askedAt = Date.now();
-    else this.reconnect();
+    else this.#giveUp();
   }
 
   #watch() {
     const now = Date.now();
-    if (this.state.name === "connecting" && now - this.openedAt > GREETING * 1000) this.reconnect();
+    if (this.state.name === "connecting" && now - this.openedAt > GREETING * 1000) this.#giveUp();
     if (this.state.name !== "live") return;
-    if (this.askedAt && now - this.askedAt > ANSWER * 1000) this.reconnect();
+    if (this.askedAt && now - this.askedAt > ANSWER * 1000) this.#giveUp();
     else if (now - this.heardAt > (2 * this.heartbeat + ANSWER) * 1000) this.#ask();
   }
 
@@ -133,6 +142,7 @@ export class Connection {
   }
 
   async #isSignedOut() {
+    if (!this.sessionUrl) return false;
     try {
       return (await fetch(this.sessionUrl, { cache: "no-store" })).status === 401;
     } catch {

@@ -1,26 +1,24 @@
-// The live page: ties the connection, the feed's state and the list together.
+// The live page: ties the feed to the list, the warnings and the panel of notifications.
 
 import { isRead } from "./card.js";
-import { Connection } from "./connection.js";
-import { Feed } from "./feed.js";
 import { List } from "./list.js";
+import { connect, startOf } from "./page.js";
+import { Panel } from "./panel.js";
 import { Status } from "./status.js";
 import { freshen, keepFresh } from "./times.js";
 import { inDigits, setTitle } from "./title.js";
+import { Warnings } from "./warnings.js";
 
 const main = document.getElementById("feed");
 const badge = main.querySelector("#unread");
 const readAll = main.querySelector("#read-all");
-const newest = main.querySelector("#newest"); // only on pages of older alerts
+const newest = main.querySelector("#newest"); // only on pages of older alerts, and of one group
 const list = new List(main);
-let passed = 0; // alerts that came while an older page is open
-
-function startOf(element) {
-  const { epoch, position, unread, readsVersion } = element.dataset;
-  return { epoch, position: Number(position), unread: Number(unread), readsVersion: Number(readsVersion) };
-}
+const warnings = new Warnings(main.querySelector("#warnings"), main.querySelector("#warning"));
+let passed = 0; // alerts that came while such a page is open
 
 function show(alerts) {
+  for (const alert of alerts) warnings.settle(alert.id);
   if (newest) {
     passed += alerts.length;
     newest.textContent = passed === 1 ? "1 new alert: to the newest" : `${passed} new alerts: to the newest`;
@@ -41,37 +39,49 @@ async function reload() {
   const page = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("feed");
   if (!response.ok || !page) throw new Error(`the page answered ${response.status}`);
   list.replace(page);
-  freshen();
+  freshen(main);
   return startOf(page);
 }
 
-const feed = new Feed(startOf(main), {
-  send: (command) => connection.send(command),
+async function keepLevel(level) {
+  const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
+  const body = new URLSearchParams({ level, csrfmiddlewaretoken: token });
+  const response = await fetch(main.dataset.preferences, { method: "POST", body });
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  notifications.level = level;
+}
+
+const status = new Status(main.querySelector("#status"), { onTryNow: () => line.hurry() });
+const panel = new Panel(main.querySelector("#notify"), {
+  onAsk: () => notifications.ask(),
+  onTest: () => notifications.test(),
+  onLevel: keepLevel,
+});
+const { feed, line, notifications } = connect(main.dataset, startOf(main), {
   ids: () => list.ids,
-  isSeen: () => document.visibilityState === "visible",
   show,
   mark: (id, isRead) => list.mark(id, isRead),
   markUpTo: (position) => list.markUpTo(position),
   count,
+  warn: (pending) => warnings.hear(pending),
   reload,
-  reconnect: () => connection.reconnect(),
-});
-const status = new Status(main.querySelector("#status"), { onTryNow: () => connection.hurry() });
-const connection = new Connection({
-  address: () => `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${main.dataset.socket}?${feed.resume}`,
-  sessionUrl: main.dataset.sessionUrl,
-  onFrame: (frame, text) => feed.hear(frame, text),
   onState: (state) => status.show(state),
+  onPermission: (state) => panel.show(state),
 });
 
 list.list.addEventListener("click", (event) => {
   const button = event.target.closest(".alert-toggle");
   if (!button) return;
   const card = button.closest(".alert");
-  feed.setRead(card.dataset.id, !isRead(card));
+  const { id, group } = card.dataset;
+  if (group && !isRead(card)) feed.readGroup(group, id);
+  else feed.setRead(id, !isRead(card));
 });
 readAll.addEventListener("click", () => feed.readAll());
+// A click on a notification, told by the service worker.
+navigator.serviceWorker?.addEventListener("message", (event) => {
+  if (event.data.type === "open" && !list.focus(event.data.id)) location.href = event.data.url;
+});
 
 count(feed.unread);
-keepFresh();
-connection.open();
+keepFresh(main);

@@ -2,40 +2,36 @@
 
 export const MOST_COUNTED = 1000; // unread alerts: the server counts no further
 const MOST_IDS = 90; // in one command
-const QUIET = 1000; // milliseconds without alerts after which they are acknowledged
+const AGAIN = 3000; // milliseconds until a list that could not be loaded is tried again
 const UNKNOWN = -1; // a version older than any
-const bytes = new TextEncoder();
 
 export class Feed {
   /**
-   * `send(command)` gives whether it went out; `ids()` gives those on the page; `isSeen()` whether the page is visible.
-   * Told through `show(alerts)` (rising positions), `mark(id, isRead)`, `markUpTo(position)`, `count(unread)`,
-   * `reload()`, which loads the list anew and gives `{epoch, position, unread, readsVersion}`, and `reconnect()`.
+   * `send(command)` gives whether it went out; `ids()` gives those on the page. Told through `show(alerts)` (rising
+   * positions), `mark(id, isRead)`, `markUpTo(position)`, `count(unread)`, `warn(pending)`, `reload()`, which loads the
+   * list anew and gives `{epoch, position, unread, readsVersion}`, and `rejoin()`, to go on from `place`.
    */
-  constructor(start, { send, ids, isSeen, show, mark, markUpTo, count, reload, reconnect }) {
-    Object.assign(this, { send, ids, isSeen, show, mark, markUpTo, count, reload, reconnect });
+  constructor(start, { send, ids, show, mark, markUpTo, count, warn = () => {}, reload, rejoin }) {
+    Object.assign(this, { send, ids, show, mark, markUpTo, count, warn, reload, rejoin });
     this.epoch = start.epoch;
-    this.position = start.position; // all up to here is on the page: where a resume begins
-    this.cursor = start.position; // what this socket has sent: after a gap the page may be ahead of it
+    this.position = start.position; // all up to here is on the page
     this.unread = start.unread;
     this.readsVersion = start.readsVersion;
     this.countedUpTo = start.position;
-    this.window = { alerts: 256, bytes: 256 * 1024 };
-    this.unacknowledged = { alerts: 0, bytes: 0 };
     this.asked = new Map(); // id -> isRead, asked for and not yet confirmed
+    this.askedGroups = new Map(); // id of its newest alert -> group, asked to be read
     this.askedUpTo = 0;
     this.syncs = 0; // answers to `sync` on their way
     this.held = null; // frames that came while the list was loaded anew
-    this.quiet = 0;
   }
 
-  get resume() {
-    return `epoch=${encodeURIComponent(this.epoch)}&position=${this.position}`;
+  get place() {
+    return { epoch: this.epoch, position: this.position };
   }
 
-  hear(frame, text) {
+  hear(frame) {
     if (this.held) {
-      this.held.push([frame, text]);
+      this.held.push(frame);
       return;
     }
     const handlers = {
@@ -44,24 +40,35 @@ export class Feed {
       reads: this.#reads,
       heartbeat: this.#heartbeat,
       gap: this.#gap,
+      pending: this.warn,
       error: this.#error,
     };
     const handler = Object.hasOwn(handlers, frame.type) && handlers[frame.type];
-    if (handler) handler.call(this, frame, text);
+    if (handler) handler.call(this, frame);
   }
 
   // --- what the person does ---
 
   setRead(id, isRead) {
     this.asked.set(id, isRead);
+    this.askedGroups.delete(id);
     this.mark(id, isRead);
     if (this.unread < MOST_COUNTED) this.#setUnread(Math.max(this.unread + (isRead ? -1 : 1), 0));
     this.send({ type: isRead ? "read" : "unread", ids: [id] });
   }
 
+  /** Everything of a group is read; `id` is its newest alert. How many that are, the server says. */
+  readGroup(group, id) {
+    this.asked.set(id, true);
+    this.askedGroups.set(id, group);
+    this.mark(id, true);
+    this.send({ type: "read_group", group });
+  }
+
   readAll() {
     this.askedUpTo = this.position;
     this.asked.clear();
+    this.askedGroups.clear();
     this.markUpTo(this.position);
     this.#setUnread(0);
     this.send({ type: "read_all", up_to: this.position });
@@ -70,13 +77,11 @@ export class Feed {
   // --- what the server says ---
 
   #hello(frame) {
-    this.window = frame.window;
-    this.unacknowledged = { alerts: 0, bytes: 0 };
-    this.cursor = frame.position;
     this.syncs = 0;
     if (frame.epoch !== this.epoch) this.askedUpTo = 0; // a position of another log
     // Said while the line was down, or lost with it: all of these may be said twice, and before `sync` asks how it is.
     if (this.askedUpTo) this.send({ type: "read_all", up_to: this.askedUpTo });
+    for (const group of this.askedGroups.values()) this.send({ type: "read_group", group });
     for (const isRead of [true, false]) {
       const ids = [...this.asked].filter(([, wanted]) => wanted === isRead).map(([id]) => id);
       for (const some of batches(ids)) this.send({ type: isRead ? "read" : "unread", ids: some });
@@ -86,7 +91,6 @@ export class Feed {
 
   /** `position` says "all you may see up to here has been sent": what others may see need never be asked for again. */
   #heartbeat(frame) {
-    this.cursor = frame.position;
     this.position = Math.max(this.position, frame.position);
     this.#state(frame);
   }
@@ -98,26 +102,14 @@ export class Feed {
     if (frame.reads_version > this.readsVersion && !this.syncs) this.#sync();
   }
 
-  #alerts(frame, text) {
+  #alerts(frame) {
     const fresh = frame.alerts.filter((alert) => alert.position > this.position);
-    this.unacknowledged.alerts += frame.alerts.length;
-    this.unacknowledged.bytes += bytes.encode(text).length;
-    this.cursor = frame.position;
     this.position = Math.max(this.position, frame.position);
     if (fresh.length) {
       this.show(fresh);
       this.#setUnread(this.unread + fresh.filter((alert) => alert.position > this.countedUpTo).length);
       this.countedUpTo = Math.max(this.countedUpTo, this.position);
     }
-    const isHalf = this.unacknowledged.alerts * 2 >= this.window.alerts || this.unacknowledged.bytes * 2 >= this.window.bytes;
-    clearTimeout(this.quiet);
-    if (isHalf) this.#acknowledge();
-    else this.quiet = setTimeout(() => this.#acknowledge(), QUIET);
-  }
-
-  #acknowledge() {
-    this.unacknowledged = { alerts: 0, bytes: 0 };
-    this.send({ type: "ack", position: this.cursor, seen: this.isSeen() });
   }
 
   #reads(frame) {
@@ -143,6 +135,7 @@ export class Feed {
   #settle(id, isRead) {
     if (this.asked.has(id) && this.asked.get(id) !== isRead) return;
     this.asked.delete(id);
+    this.askedGroups.delete(id);
     this.mark(id, isRead);
   }
 
@@ -153,8 +146,9 @@ export class Feed {
   /** A refused wish is none any more: the next version heard makes the page ask how it is. */
   #error(frame) {
     console.warn(`The server refused ${frame.command}: ${frame.message}`);
-    if (!["read", "unread", "read_all", "sync"].includes(frame.command)) return;
+    if (!["read", "unread", "read_group", "read_all", "sync"].includes(frame.command)) return;
     this.asked.clear();
+    this.askedGroups.clear();
     this.askedUpTo = this.syncs = 0;
     this.readsVersion = UNKNOWN;
   }
@@ -167,22 +161,20 @@ export class Feed {
 
   async #gap(frame) {
     this.held = [];
-    this.cursor = frame.head;
-    this.unacknowledged = { alerts: 0, bytes: 0 };
     try {
       const page = await this.reload();
       Object.assign(this, page, { countedUpTo: page.position });
       this.#setUnread(page.unread);
       this.#markAsked();
-      // The socket goes on from its head. A page that is behind it, or of yet another epoch, is resumed from instead.
-      if (page.epoch !== frame.epoch || page.position < frame.head) this.reconnect();
+      // The line goes on from its head. A page that is behind it, or of yet another epoch, is resumed from instead.
+      if (page.epoch !== frame.epoch || page.position < frame.head) this.rejoin();
     } catch (error) {
       console.warn("The list could not be loaded anew:", error.message);
-      this.reconnect(); // which ends in a gap again, and in another try
+      setTimeout(() => this.rejoin(), AGAIN); // which ends in a gap again, and in another try
     } finally {
       const held = this.held;
       this.held = null;
-      for (const [frame, text] of held) this.hear(frame, text);
+      for (const frame of held) this.hear(frame);
     }
   }
 

@@ -18,19 +18,15 @@ export function setTime(element, iso) {
   refresh(element);
 }
 
-/** Put every time of the page in words. */
-export function freshen() {
-  for (const element of times()) setTime(element, element.dateTime);
+/** Put every time in there in words. */
+export function freshen(root) {
+  for (const element of root.querySelectorAll("time")) setTime(element, element.dateTime);
 }
 
-/** Keep every time of the page up to date. */
-export function keepFresh() {
-  freshen();
-  setInterval(() => times().forEach(refresh), 30_000);
-}
-
-function times() {
-  return document.querySelectorAll("main time");
+/** Keep every time in there up to date. */
+export function keepFresh(root) {
+  freshen(root);
+  setInterval(() => root.querySelectorAll("time").forEach(refresh), 30_000);
 }
 
 function refresh(element) {
