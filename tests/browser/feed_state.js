@@ -1,7 +1,8 @@
-// Cases for static/alerts/feed.js and backoff.js: the page's state without a page. test_feed_state.py runs each by its name.
+// Cases for static/alerts/feed.js, receipts.js and backoff.js: the page's state without a page. test_feed_state.py runs each by its name.
 
 import { pause } from "/static/alerts/backoff.js";
 import { Feed } from "/static/alerts/feed.js";
+import { Receipts } from "/static/alerts/receipts.js";
 
 const START = { epoch: "e", position: 10, unread: 0, readsVersion: 3 };
 
@@ -13,19 +14,23 @@ function equal(found, wanted) {
 
 /** A feed with everything it says and does written down; `page` is what loading the list anew gives. */
 function make(page = null) {
-  const log = { sent: [], marks: [], shown: [], reconnects: 0 };
+  const log = { sent: [], marks: [], shown: [], rejoins: 0 };
   const feed = new Feed({ ...START }, {
     send: (command) => log.sent.push(command),
     ids: () => ["a", "b"],
-    isSeen: () => true,
     show: (alerts) => log.shown.push(...alerts.map((alert) => alert.position)),
     mark: (id, isRead) => log.marks.push([id, isRead]),
     markUpTo: () => {},
     count: () => {},
     reload: async () => page,
-    reconnect: () => { log.reconnects += 1; },
+    rejoin: () => { log.rejoins += 1; },
   });
   return { feed, log, kinds: () => log.sent.map((command) => command.type) };
+}
+
+function count(isSeen = () => true) {
+  const sent = [];
+  return { receipts: new Receipts({ send: (command) => sent.push(command), isSeen }), sent };
 }
 
 function hello(more = {}) {
@@ -34,7 +39,7 @@ function hello(more = {}) {
 }
 
 const alert = (position, more = {}) => ({ id: `i${position}`, position, title: "t", ...more });
-const hear = (feed, frame) => feed.hear(frame, JSON.stringify(frame));
+const hear = (feed, frame) => feed.hear(frame);
 const seconds = (count) => new Promise((resolve) => setTimeout(resolve, count * 1000));
 
 export const cases = {
@@ -44,7 +49,7 @@ export const cases = {
     hear(feed, { type: "alerts", alerts: [alert(9), alert(10), alert(11)], position: 11 });
     hear(feed, { type: "alerts", alerts: [alert(11), alert(13)], position: 14 });
     equal(log.shown, [11, 13]);
-    equal(feed.resume, "epoch=e&position=14");
+    equal(feed.place, { epoch: "e", position: 14 });
     equal(feed.unread, 2);
   },
   "an alert that hello has counted is not counted again"() {
@@ -57,7 +62,7 @@ export const cases = {
     const { feed } = make();
     hear(feed, hello());
     hear(feed, { type: "heartbeat", position: 90, head: 90, unread: 0, reads_version: 3 });
-    equal(feed.resume, "epoch=e&position=90");
+    equal(feed.place, { epoch: "e", position: 90 });
   },
   "a jump of the version asks what is read"() {
     const { feed, kinds } = make();
@@ -77,36 +82,22 @@ export const cases = {
     equal(kinds(), []);
     equal(log.marks, [["a", true]]);
   },
-  async "an ack comes after a second of quiet"() {
-    const { feed, log } = make();
-    hear(feed, hello());
-    hear(feed, { type: "alerts", alerts: [alert(11)], position: 12 });
-    equal(log.sent, []);
-    await seconds(1.2);
-    equal(log.sent, [{ type: "ack", position: 12, seen: true }]);
-  },
-  "an ack comes at half the window, in bytes and not in characters"() {
-    const { feed, kinds } = make();
-    hear(feed, hello());
-    hear(feed, { type: "alerts", alerts: [alert(11, { body: "語".repeat(50_000) })], position: 11 });
-    equal(kinds(), ["ack"]);
-  },
-  async "an ack after a gap stays within what the socket sent"() {
+  async "alerts a page has already from its list are not shown after a gap"() {
     const { feed, log } = make({ epoch: "f", position: 110, unread: 0, readsVersion: 3 });
     hear(feed, hello({ epoch: "f" }));
     hear(feed, { type: "gap", reason: "epoch", epoch: "f", oldest: 1, head: 100 });
-    hear(feed, { type: "alerts", alerts: [alert(105)], position: 105 });
-    await seconds(1.2);
-    equal(log.sent.filter((command) => command.type === "ack").map((command) => command.position), [105]);
-    equal(log.shown, []);
+    hear(feed, { type: "alerts", alerts: [alert(105), alert(111)], position: 111 });
+    await seconds(0.01);
+    equal(log.shown, [111]);
+    equal(log.rejoins, 0);
   },
   async "a page older than the gap's head is resumed from"() {
     const { feed, log } = make({ epoch: "f", position: 90, unread: 0, readsVersion: 3 });
     hear(feed, hello());
     hear(feed, { type: "gap", reason: "epoch", epoch: "f", oldest: 1, head: 100 });
     await seconds(0.01);
-    equal(log.reconnects, 1);
-    equal(feed.resume, "epoch=f&position=90");
+    equal(log.rejoins, 1);
+    equal(feed.place, { epoch: "f", position: 90 });
   },
   "a second thought is not undone by the first answer, nor lost"() {
     const { feed, log } = make();
@@ -118,6 +109,47 @@ export const cases = {
     log.sent.length = 0;
     hear(feed, hello({ reads_version: 4 }));
     equal(log.sent, [{ type: "unread", ids: ["a"] }]);
+  },
+  "a group read is said again until its newest alert is named"() {
+    const { feed, log, kinds } = make();
+    hear(feed, hello());
+    feed.readGroup("g", "a");
+    hear(feed, hello());
+    equal(kinds(), ["read_group", "read_group", "read"]);
+    log.sent.length = 0;
+    hear(feed, { type: "reads", reads_version: 4, unread: 0, read_ids: ["a"], unread_ids: [] });
+    hear(feed, hello({ reads_version: 4 }));
+    equal(kinds(), []);
+  },
+  async "an ack comes after a second of quiet"() {
+    const { receipts, sent } = count();
+    receipts.hear(hello(), "");
+    receipts.hear({ type: "alerts", alerts: [alert(11)], position: 12 }, "x");
+    equal(sent, []);
+    await seconds(1.2);
+    equal(sent, [{ type: "ack", position: 12, seen: true }]);
+  },
+  "an ack comes at half the window, in bytes and not in characters"() {
+    const { receipts, sent } = count();
+    receipts.hear(hello(), "");
+    receipts.hear({ type: "alerts", alerts: [alert(11)], position: 11 }, "語".repeat(50_000));
+    equal(sent.length, 1);
+  },
+  async "an ack after a gap stays within what the socket sent"() {
+    const { receipts, sent } = count();
+    receipts.hear(hello(), "");
+    receipts.hear({ type: "alerts", alerts: [alert(200)], position: 200 }, "x");
+    receipts.hear({ type: "gap", reason: "epoch", epoch: "f", oldest: 1, head: 100 }, "");
+    receipts.hear({ type: "alerts", alerts: [alert(105)], position: 105 }, "x");
+    await seconds(1.2);
+    equal(sent.map((command) => command.position), [105]);
+  },
+  async "a page nobody looks at acknowledges without having seen"() {
+    const { receipts, sent } = count(() => false);
+    receipts.hear(hello(), "");
+    receipts.hear({ type: "alerts", alerts: [alert(11)], position: 11 }, "x");
+    await seconds(1.2);
+    equal(sent, [{ type: "ack", position: 11, seen: false }]);
   },
   "a read_all of another epoch is not said again"() {
     const { feed, log } = make();

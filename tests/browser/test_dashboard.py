@@ -4,76 +4,14 @@ import asyncio
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
+from tests.browser.conftest import ADMIN, STAFF
 from tests.servers.chromium import open_window
 from tests.servers.ports import wait_until
 
 pytestmark = pytest.mark.browser
-ADMIN = {"username": "admin", "is_staff": True, "is_superuser": True}
-STAFF = {"username": "staff", "is_staff": True, "permissions": ["posts.view_post"]}
 WORDS = "correct horse battery"
-POSTS = """
-import sys
-from accounts.models import User
-from posts.models import Post
-author = User.objects.get(username="admin")
-Post.objects.bulk_create([Post(title=title, author=author) for title in sys.argv[1:]])
-"""
-DELETE = """
-import sys, time
-from posts.models import Post
-for post in Post.objects.order_by("pk"):
-    post.delete()
-    time.sleep(float(sys.argv[1]))
-"""
-
-
-class Dashboard:
-    """One tab on `/`, with everything its console said that was no expected loss of the network."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda message: self._hear(message.type, message.text))
-
-    def _hear(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning") and "ERR_" not in text and "WebSocket connection" not in text:
-            self.complaints.append(text)
-
-    @property
-    def titles(self):
-        return self.page.locator("#alerts .alert-link")
-
-    async def open(self) -> "Dashboard":
-        await self.page.goto("/")
-        await self.is_live()
-        return self
-
-    async def is_live(self) -> None:
-        await expect(self.page.locator(".status-words")).to_have_text("Live", timeout=15_000)
-
-
-@pytest.fixture
-async def open_dashboard(browser):
-    """Opens `/` of a server as a visitor, in a window of its own, or in one that is there."""
-    opened = []
-
-    async def open_one(server, visitor, window=None) -> Dashboard:
-        window = window or await open_window(browser, server.url, visitor)
-        dashboard = Dashboard(await window.new_page())
-        opened.append(dashboard)
-        return await dashboard.open()
-
-    yield open_one
-    assert [complaint for dashboard in opened for complaint in dashboard.complaints] == []
-
-
-@pytest.fixture
-def people(site):
-    site.create_users(ADMIN, STAFF)
-    return site
 
 
 async def test_a_user_added_in_the_admin_is_on_another_browsers_dashboard_and_gets_a_mail(
@@ -96,9 +34,9 @@ async def test_a_user_added_in_the_admin_is_on_another_browsers_dashboard_and_ge
     assert (mail.subject, mail.recipients) == ("Welcome to Alerts!", ("ada@example.org",))
 
 
-async def test_one_post_and_thirty_posts_deleted_in_the_admin_are_one_card_each(browser, people, open_dashboard):
+async def test_one_post_and_thirty_posts_deleted_in_the_admin_are_one_card_each(browser, people, shell, open_dashboard):
     server = people.serve()
-    people.python(POSTS, "First", *(f"Draft {number}" for number in range(30)))
+    shell("write('First', *(f'Draft {n}' for n in range(30)))")
     staff = await open_dashboard(server, people.sign_in(server, "staff"))
     page = await (await open_window(browser, server.url, people.sign_in(server, "admin"))).new_page()
     await page.goto("/admin/posts/post/?q=First")
@@ -119,12 +57,12 @@ async def test_one_post_and_thirty_posts_deleted_in_the_admin_are_one_card_each(
     await expect(staff.page.locator("tbody")).to_contain_text("Draft 29")
 
 
-async def test_what_is_read_in_one_tab_is_read_in_the_other(people, open_dashboard):
+async def test_what_is_read_in_one_tab_is_read_in_the_other(people, shell, open_dashboard):
     server = people.serve()
     first = await open_dashboard(server, people.sign_in(server, "staff"))
     second = await open_dashboard(server, None, first.page.context)
-    people.python(POSTS, "One", "Two")
-    people.python(DELETE, "0")
+    shell("write('One', 'Two')")
+    shell("delete_one_by_one()")
     for tab in (first, second):
         await expect(tab.page.locator(".alert.is-unread")).to_have_count(2)
         await expect(tab.page).to_have_title(re.compile(r"^\(2\) "))
@@ -142,12 +80,12 @@ async def test_what_is_read_in_one_tab_is_read_in_the_other(people, open_dashboa
     await expect(first.page.locator(".alert.is-unread")).to_have_count(0)
 
 
-async def test_a_server_killed_and_restarted_while_posts_go_shows_each_alert_once(people, open_dashboard):
+async def test_a_server_killed_and_restarted_while_posts_go_shows_each_alert_once(people, shell, open_dashboard):
     server = people.serve()
     titles = [f"Draft {number}" for number in range(40)]
-    people.python(POSTS, *titles)
+    shell(f"write(*{titles!r})")
     staff = await open_dashboard(server, people.sign_in(server, "staff"))
-    writer = people.start_python(DELETE, "0.1")
+    writer = asyncio.create_task(asyncio.to_thread(shell, "delete_one_by_one(0.1)"))
     await asyncio.sleep(1)
     await asyncio.to_thread(server.kill)
     await expect(staff.page.locator(".status-words")).to_have_text("Offline.")
@@ -157,18 +95,21 @@ async def test_a_server_killed_and_restarted_while_posts_go_shows_each_alert_onc
     if await staff.page.locator("#try-now").is_visible():
         await staff.page.locator("#try-now").click()
     await staff.is_live()
-    assert await asyncio.to_thread(writer.wait, seconds=30) == 0, writer.read_log()
-    await expect(staff.titles).to_have_count(42)
-    shown = await staff.titles.all_text_contents()
-    assert shown[:40] == [f"Post titled '{title}' was deleted" for title in reversed(titles)]
+    await writer
+    await expect(staff.page.locator(".group-size:visible")).to_have_text("34 alerts like this")
+    await staff.page.locator(".group-toggle:visible").click()
+    listed = staff.page.locator(".group-list a")
+    await expect(listed).to_have_count(34)
+    shown = [*await listed.all_text_contents(), *(await staff.titles.all_text_contents())[1:7]]
+    assert shown == [f"Post titled '{title}' was deleted" for title in reversed(titles)]
 
 
-async def test_a_script_as_title_stays_text(people, open_dashboard):
+async def test_a_script_as_title_stays_text(people, shell, open_dashboard):
     server = people.serve()
     staff = await open_dashboard(server, people.sign_in(server, "staff"))
     title = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
-    people.python(POSTS, title)
-    people.python(DELETE, "0")
+    shell(f"write({title!r})")
+    shell("delete_one_by_one()")
     live = f"Post titled '{title}' was deleted"
     await expect(staff.titles.first).to_have_text(live)
     await staff.page.reload()
@@ -179,17 +120,16 @@ async def test_a_script_as_title_stays_text(people, open_dashboard):
     assert await staff.page.locator("main img, main script").count() == 0
 
 
-async def test_a_new_alert_does_not_move_what_is_being_read(people, open_dashboard):
+async def test_a_new_alert_does_not_move_what_is_being_read(people, shell, open_dashboard):
     server = people.serve()
-    people.python(POSTS, *(f"Draft {number}" for number in range(31)))
     staff = await open_dashboard(server, people.sign_in(server, "staff"))
-    people.python("from posts.models import Post\nfor post in Post.objects.all()[:30]: post.delete()")
+    shell("for n in range(6): tell(5, f'test.kind{n}')")
     await expect(staff.titles).to_have_count(32)
     await (await staff.open()).page.evaluate("scrollTo(0, 900)")
     card = staff.page.locator(".alert").nth(15)
     before = await card.bounding_box()
     uid = await card.get_attribute("data-id")
-    people.python("from posts.models import Post\nPost.objects.get().delete()")
+    shell("tell(1)")
     pill = staff.page.locator("#newer")
     await expect(pill).to_have_text("1 new alert ↑")
     after = await staff.page.locator(f'[data-id="{uid}"]').bounding_box()
@@ -201,18 +141,18 @@ async def test_a_new_alert_does_not_move_what_is_being_read(people, open_dashboa
     assert await staff.page.evaluate("scrollY") < 50
 
 
-async def test_an_empty_feed_says_how_to_cause_an_alert(people, open_dashboard):
+async def test_an_empty_feed_says_how_to_cause_an_alert(people, shell, open_dashboard):
     people.python("from alerts.models import Alert; Alert.objects.all().delete()")
     server = people.serve()
     staff = await open_dashboard(server, people.sign_in(server, "staff"))
     await expect(staff.page.locator("#empty")).to_contain_text("write a post")
-    people.python(POSTS, "One")
-    people.python(DELETE, "0")
+    shell("write('One')")
+    shell("delete_one_by_one()")
     await expect(staff.titles).to_have_count(1)
     await expect(staff.page.locator("#empty")).to_be_hidden()
 
 
-async def test_signing_out_elsewhere_ends_the_dashboard_with_a_link_to_sign_in(people, open_dashboard):
+async def test_signing_out_elsewhere_ends_the_dashboard_with_a_link_to_sign_in(people, shell, open_dashboard):
     server = people.serve()
     visitor = people.sign_in(server, "staff")
     staff = await open_dashboard(server, visitor)
@@ -221,35 +161,35 @@ async def test_signing_out_elsewhere_ends_the_dashboard_with_a_link_to_sign_in(p
     await expect(staff.page.locator("#sign-in")).to_be_visible()
 
 
-async def test_a_new_epoch_loads_the_list_anew(people, open_dashboard):
+async def test_a_new_epoch_loads_the_list_anew(people, shell, open_dashboard):
     server = people.serve()
     staff = await open_dashboard(server, people.sign_in(server, "staff"))
-    people.python(POSTS, "One", "Two")
+    shell("write('One', 'Two')")
     people.manage("new_epoch")
-    people.python(DELETE, "0")
+    shell("delete_one_by_one()")
     await expect(staff.titles).to_have_count(4)
     await expect(staff.titles.first).to_have_text("Post titled 'Two' was deleted")
     await staff.is_live()
 
 
 @pytest.mark.parametrize("size", [{"width": 360, "height": 740}, {"width": 1600, "height": 900}], ids=["phone", "wide"])
-async def test_nothing_runs_over_the_edge(people, open_dashboard, size):
+async def test_nothing_runs_over_the_edge(people, shell, open_dashboard, size):
     server = people.serve()
     staff = await open_dashboard(server, people.sign_in(server, "staff"))
     await staff.page.set_viewport_size(size)
-    people.python(POSTS, "W" * 150)
-    people.python(DELETE, "0")
+    shell("write('W' * 150)")
+    shell("delete_one_by_one()")
     await expect(staff.titles.first).to_contain_text("WWW")
     for path in ("/", "/posts/", await staff.titles.first.get_attribute("href"), "/accounts/password_change/"):
         await staff.page.goto(path)
         assert await staff.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
-async def test_the_keyboard_reaches_everything(people, open_dashboard):
+async def test_the_keyboard_reaches_everything(people, shell, open_dashboard):
     server = people.serve()
     staff = await open_dashboard(server, people.sign_in(server, "staff"))
-    people.python(POSTS, "One")
-    people.python(DELETE, "0")
+    shell("write('One')")
+    shell("delete_one_by_one()")
     await expect(staff.titles).to_have_count(3)
     reached = []
     for _ in range(25):
