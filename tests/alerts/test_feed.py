@@ -2,7 +2,8 @@ import uuid
 
 import pytest
 from django.core.paginator import Paginator
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,9 +19,13 @@ from alerts.relay.head import read_head
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def news(count=1, audience="everyone", **fields):
+def news(count=1, audience="everyone", *, kind="", **fields):
+    """Of a few kinds, so that they are no storm; of one `kind`, they are."""
     with transaction.atomic():
-        made = [record(kind="test.news", audience=audience, title=f"News {n}", **fields) for n in range(count)]
+        made = [
+            record(kind=kind or f"test.news{n // 6}", audience=audience, title=f"News {n}", **fields)
+            for n in range(count)
+        ]
     bell.number_all()
     return made
 
@@ -162,3 +167,57 @@ def test_a_page_of_rows_reads_only_the_chunk_it_shows(django_assert_num_queries)
         assert len(rows) == 2_500
     with django_assert_num_queries(1):
         assert rows[1_500]["label"] == "Row 1500"
+
+
+def test_a_storm_is_one_card_where_its_first_stands(reader):
+    news(20, kind="test.storm")
+    news(1, kind="test.other")
+    page = feed.page(reader)
+    assert titles(page) == ["News 0", "News 19", *(f"News {n}" for n in range(5, -1, -1))]
+    card = page.alerts[1]
+    first = read_head().position - 20  # of the twenty; one of another kind came after
+    assert (card.size, card.first, card.position) == (14, first + 6, first + 19)
+    assert page.unread == 21
+    assert all((one.group, one.size, one.first) == ("", 1, one.position) for one in page.alerts if one is not card)
+
+
+def test_the_page_of_a_group_lists_its_alerts_one_by_one(reader):
+    news(PAGE + 20, kind="test.storm")
+    [group] = {card.group for card in feed.page(reader).alerts} - {""}
+    page = feed.page(reader, group=group)
+    assert titles(page) == [f"News {n}" for n in range(PAGE + 19, 19, -1)]
+    assert page.older == f"?group={group}&before={page.alerts[-1].position}"
+    older = feed.page(reader, group=group, before=page.alerts[-1].position)
+    assert titles(older) == [f"News {n}" for n in range(19, 5, -1)]
+
+
+def test_a_group_one_may_not_see_has_an_empty_page(reader):
+    news(10, "superusers", kind="test.storm")
+    [group] = set(Alert.objects.values_list("group", flat=True)) - {""}
+    assert feed.page(reader, group=group).alerts == []
+    assert feed.page(reader).alerts == []
+
+
+def test_pages_with_groups_follow_on_without_a_gap(reader):
+    for n in range(PAGE + 10):
+        news(8, kind=f"test.kind{n}")
+    seen, page = [], feed.page(reader)
+    while True:
+        seen += [card.first for card in page.alerts]
+        if page.older is None:
+            break
+        page = feed.page(reader, before=int(page.older.removeprefix("?before=")))
+    assert seen == sorted(seen, reverse=True)
+    assert len(seen) == (PAGE + 10) * 7
+
+
+def test_a_page_with_groups_costs_two_queries_more_and_one_for_each(reader):
+    def queries():
+        with CaptureQueriesContext(connection) as found:
+            feed.page(reader)
+        return len(found)
+
+    news(6, kind="test.storm")
+    without = queries()
+    news(10, kind="test.storm")
+    assert queries() <= without + 2

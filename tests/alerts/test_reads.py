@@ -203,3 +203,56 @@ def test_marks_go_with_their_alert(reader):
     mark(reader, news())
     Alert.objects.all().delete()
     assert not ReadMark.objects.exists()
+
+
+def group_of(reader):
+    news(20)
+    [group] = set(Alert.objects.exclude(group="").values_list("group", flat=True))
+    return group
+
+
+def is_group_read(user, group):
+    newest = Alert.objects.filter(group=group).order_by("-place")[0]
+    return reads.is_group_read(reads.state_of(user), newest)
+
+
+def test_a_group_is_read_as_one(reader):
+    group = group_of(reader)
+    assert not is_group_read(reader, group)
+    change = reads.mark_group_read(reader, keys_of(reader), group)
+    newest = Alert.objects.filter(group=group).order_by("-place")[0]
+    assert change is not None
+    assert (change.unread, change.is_new, change.read_ids[0], len(change.read_ids)) == (6, True, str(newest.uid), 14)
+    assert is_group_read(reader, group)
+    again = reads.mark_group_read(reader, keys_of(reader), group)
+    assert again is not None
+    assert (again.is_new, again.version, again.unread) == (False, change.version, 6)
+
+
+def test_one_alert_of_a_group_marked_unread_makes_it_unread(reader):
+    group = group_of(reader)
+    reads.mark_all_read(reader, keys_of(reader), read_head().position)
+    assert is_group_read(reader, group)
+    one = Alert.objects.filter(group=group)[3].uid
+    mark(reader, [one], is_read=False)
+    assert not is_group_read(reader, group)
+    reads.mark_group_read(reader, keys_of(reader), group)
+    assert is_group_read(reader, group)
+    assert unread(reader) == 0
+    assert not ReadMark.objects.exists()
+
+
+def test_a_group_one_may_not_see_is_left_alone(reader):
+    news(20, "superusers")
+    [group] = set(Alert.objects.exclude(group="").values_list("group", flat=True))
+    assert reads.mark_group_read(reader, keys_of(reader), group) is None
+    assert reads.mark_group_read(reader, keys_of(reader), "no such") is None
+    assert not ReadMark.objects.exists()
+
+
+def test_the_frame_of_a_large_group_names_the_newest_thousand(reader):
+    news(reads.MOST_NAMED + 106)
+    [group] = set(Alert.objects.exclude(group="").values_list("group", flat=True))
+    change = reads.mark_group_read(reader, keys_of(reader), group)
+    assert change is not None
+    assert (len(change.read_ids), change.unread) == (reads.MOST_NAMED, 6)

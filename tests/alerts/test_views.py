@@ -23,7 +23,7 @@ def reader(client):
 
 def news(count=1, audience="everyone", **fields):
     with transaction.atomic():
-        made = [record(kind="test.news", audience=audience, title=f"News {n}", **fields) for n in range(count)]
+        made = [record(kind=f"test.news{n // 6}", audience=audience, title=f"News {n}", **fields) for n in range(count)]
     bell.number_all()
     return made
 
@@ -106,3 +106,35 @@ def test_the_pages_change_nothing_by_other_methods(reader, method):
     [alert] = news()
     for path in ("/", f"/alerts/{alert.uid}/"):
         assert getattr(reader, method)(path).status_code == 405
+
+
+def test_the_bells_fragment_has_the_latest_ten_and_where_they_stand(reader):
+    news(12)
+    page = reader.get("/alerts/latest/")
+    assert len(page.context["page"].alerts) == 10
+    assert page.text.count("<li ") == 10
+    assert f'data-position="{page.context["page"].position}"' in page.text
+    assert "no-store" in page["Cache-Control"]
+    assert "<html" not in page.text
+
+
+def test_the_service_worker_is_served_at_the_root_and_never_stale(client):
+    answer = client.get("/service-worker.js")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/javascript")
+    assert answer["Cache-Control"] == "no-cache"
+    assert "{%" not in answer.text
+
+
+def test_a_storm_is_one_card_of_the_page_and_has_a_page_of_its_own(reader):
+    with transaction.atomic():
+        for number in range(20):
+            record(kind="test.storm", audience="everyone", title=f"Drop {number}")
+    bell.number_all()
+    page = reader.get("/")
+    [card] = [card for card in page.context["page"].alerts if card.group]
+    assert "14 alerts like this" in page.text
+    assert len(page.context["page"].alerts) == 7
+    storm = reader.get("/", {"group": card.group})
+    assert len(storm.context["page"].alerts) == 14
+    assert "One storm" in storm.text
+    assert "Nothing is left of this storm" in reader.get("/", {"group": "no such"}).text

@@ -15,6 +15,7 @@ from django.db import connections
 from accounts.models import User
 from alerts import frames
 from alerts.audiences import keys_of
+from alerts.models import Alert
 from alerts.outbox import record
 from alerts.relay.bell import bell
 from consumers.commands import MOST_IDS, BadCommand, parse, registered
@@ -28,6 +29,7 @@ DOCUMENTED: dict[str, dict[str, Any]] = {
     "read": {"ids": [UID]},
     "unread": {"ids": [UID]},
     "read_all": {"up_to": 3},
+    "read_group": {"group": "Zx81-_ab90cD"},
     "sync": {"ids": [UID]},
     "ping": {},
 }
@@ -50,6 +52,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "up_to": NOT_POSITIONS,
     "ids": NOT_IDS,
     "seen": (None, 1, "true", []),
+    "group": (None, 7, "", "g" * 101, ["g"], {}),
 }
 COMMANDS = sorted(registered)
 
@@ -147,6 +150,7 @@ class Desk:
         self.reader = SimpleNamespace(user=user, keys=keys_of(user), note_reads=self.note, hear_reads=self.hear)
         self.answers: list[dict[str, Any]] = []
         self.uids: list[str] = []
+        self.group = ""
 
     def acknowledge(self, position):
         self.answers.append({"acknowledged": position})
@@ -167,10 +171,11 @@ class Desk:
 @pytest.fixture
 def desk():
     user = User.objects.create_user("ada")
-    uids = [str(record(kind="test.news", audience="everyone", title="x").uid) for _ in range(3)]
+    uids = [str(record(kind="test.news", audience="everyone", title="x").uid) for _ in range(8)]
     bell.number_all()
     desk = Desk(user)
     desk.uids = uids
+    desk.group = Alert.objects.get(uid=uids[-1]).group
     yield desk
     bell._hints.clear()
     close_connections_of_the_pool()
@@ -192,6 +197,8 @@ async def test_it_takes_what_the_protocol_shows_and_answers(name, desk):
     fields = {"type": name, **DOCUMENTED[name]}
     if "ids" in fields:
         fields["ids"] = desk.uids[:2]
+    if "group" in fields:
+        fields["group"] = desk.group
     await registered[name].run(desk, fields)
     await registered[name].run(desk, fields)
     kinds = {answer.get("type", "acknowledged") for answer in desk.answers}

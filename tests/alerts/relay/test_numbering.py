@@ -3,6 +3,7 @@ import time
 
 import pytest
 from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
 from alerts.models import Alert, LogHead
 from alerts.outbox import record
@@ -191,3 +192,55 @@ def test_the_same_log_keeps_its_epoch():
 def test_when_nothing_waits_no_lock_is_taken(django_assert_num_queries):
     with django_assert_num_queries(1):
         assert Numberer().number() is None
+
+
+def groups():
+    return list(Alert.objects.order_by("seq").values_list("group", "place"))
+
+
+def test_a_storm_gets_its_group_with_its_positions():
+    write(10)
+    number()
+    rows = groups()
+    assert rows[:6] == [("", 0)] * 6
+    assert len({group for group, _ in rows[6:]} - {""}) == 1
+    assert [place for _, place in rows[6:]] == [1, 2, 3, 4]
+
+
+def test_a_storm_goes_on_whichever_process_numbers():
+    numberers = [Numberer(), Numberer()]
+    for turn in range(12):
+        write()
+        numberers[turn % 2].number()
+    rows = groups()
+    assert [place for _, place in rows] == [0] * 6 + [1, 2, 3, 4, 5, 6]
+    assert len({group for group, _ in rows[6:]}) == 1
+
+
+def test_a_numbering_that_fails_forgets_what_it_thought_of_storms(monkeypatch):
+    numberer = Numberer()
+    write(6)
+    numberer.number()
+    write(4)
+
+    def fail(*args):
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(numbering, "_write", fail)
+        with pytest.raises(RuntimeError):
+            numberer.number()
+    write(1)
+    numberer.number()
+    assert [place for _, place in groups()] == [0] * 6 + [1, 2, 3, 4, 5]
+
+
+def test_a_quiet_log_costs_numbering_no_query_more():
+    numberer = Numberer()
+    write()
+    numberer.number()
+    write()
+    with CaptureQueriesContext(connection) as quiet:
+        numberer.number()
+    assert not [query for query in quiet if '"group"' in query["sql"] and "UPDATE" in query["sql"]]
+    assert not [query for query in quiet if "SELECT" in query["sql"] and '"created"' in query["sql"]]
