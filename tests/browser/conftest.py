@@ -1,6 +1,6 @@
 """What the browser tests share: people, and dashboards whose console is listened to."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
@@ -11,7 +11,7 @@ from tests.servers.site import Site
 
 ADMIN = {"username": "admin", "is_staff": True, "is_superuser": True}
 STAFF = {"username": "staff", "is_staff": True, "permissions": ["posts.view_post"]}
-_SET_UP = """
+SET_UP = """
 import time
 from alerts.outbox import record
 from accounts.models import User
@@ -72,7 +72,7 @@ class Dashboard:
 
 
 @pytest.fixture
-async def open_dashboard(browser) -> Callable[..., Awaitable[Dashboard]]:
+async def open_dashboard(browser) -> AsyncIterator[Callable[..., Awaitable[Dashboard]]]:
     """Opens `/` of a server as a visitor, in a window of its own, or in one that is there."""
     opened: list[Dashboard] = []
 
@@ -97,5 +97,5 @@ def people(site: Site) -> Site:
 def shell(people: Site):
     """Acts in a process beside the server: `write(*titles)`, `delete_one_by_one()`, `delete_slowly(...)`, `tell()`."""
     with Shell(people) as shell:
-        shell(_SET_UP)
+        shell(SET_UP)
         yield shell

@@ -7,6 +7,7 @@ that tests of hidden pages need.
 import asyncio
 import itertools
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -99,17 +100,22 @@ class Tabs:
 
 
 @asynccontextmanager
-async def running_tabs() -> AsyncIterator[Tabs]:
-    """A browser with an empty profile that is thrown away."""
+async def running_tabs(*, display: str = "") -> AsyncIterator[Tabs]:
+    """A browser with an empty profile that is thrown away; with a window, on an X `display`."""
     path = programs.CHROMIUM.require()
     # Chromium is still writing into its profile while it ends.
     with TemporaryDirectory(prefix="tests-tabs-", ignore_cleanup_errors=True) as profile:
         chromium = await asyncio.create_subprocess_exec(
             path,
-            *ARGUMENTS,
+            *(argument for argument in ARGUMENTS if not (display and "headless" in argument)),
             "--remote-debugging-port=0",
             f"--user-data-dir={profile}",
             "--no-first-run",
+            "--window-position=0,0",
+            "--window-size=1180,420",
+            # Notifications as Chromium draws them itself, where a desktop shows none.
+            "--disable-features=SystemNotifications",
+            env=os.environ | ({"DISPLAY": display, "DBUS_SESSION_BUS_ADDRESS": "disabled:"} if display else {}),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )

@@ -14,7 +14,7 @@ def alert(position, second, kind="a", audience="staff"):
 def grouped(streams, alerts):
     """The positions of each group, and the places they were given."""
     alerts = list(alerts)
-    found = {}
+    found: dict[str, list[tuple[int, int]]] = {}
     for run in streams.group(alerts):
         stream = [one for one in alerts if (one.kind, one.audience) == (run.kind, run.audience)]
         members = [one for one in stream if run.first <= one.position <= run.last]
