@@ -1,6 +1,9 @@
 """`pending`: the hint that an act has begun, heard by those who may see its alert."""
 
 import asyncio
+import re
+
+from tests.servers.visitor import Visitor
 
 SLOW = """
 def delete_slowly(title, seconds, take_back=False):
@@ -56,3 +59,30 @@ async def test_one_that_is_taken_back_is_never_more_than_a_hint(layered_server, 
     told = "".join(resumed.texts)
     assert hint["id"] not in told
     assert "pending" not in told
+
+
+async def test_a_bulk_delete_in_the_web_process_itself_is_told_as_its_count_rises(server, shell, open_socket):
+    name, password = f"admin-{server.name}", "correct-horse-battery-staple"
+    shell("from posts.models import Post")
+    shell(f"admin = User.objects.create_superuser({name!r}, password={password!r})")
+    shell("Post.objects.bulk_create([Post(title='Many', author=admin) for _ in range(6000)])")
+    visitor = Visitor(server.url)
+    visitor.sign_in(name, password)
+    socket = await open_socket(server, None, cookie=visitor.cookie)
+    assert (await socket.frame())["type"] == "hello"
+    fields = {
+        "action": "delete_selected",
+        "select_across": "1",
+        "index": "0",
+        "_selected_action": shell("Post.objects.first().pk"),
+        "post": "yes",
+    }
+    act = asyncio.create_task(asyncio.to_thread(visitor.post, "/admin/posts/post/", fields))
+    hint = await socket.until("pending")
+    later = await socket.until("pending", lambda frame: frame["title"] != hint["title"])
+    assert later["id"] == hint["id"]
+    assert re.fullmatch(r"\d+ posts are about to be deleted", later["title"])
+    assert (await act).status == 200
+    frame = await socket.until("alerts", lambda frame: frame["alerts"][-1]["kind"] == "post.deletion")
+    assert frame["alerts"][-1]["id"] == hint["id"]
+    assert frame["alerts"][-1]["count"] >= 6000  # and what other tests have left
