@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from . import reads
 from .audiences import keys_of
@@ -84,7 +84,7 @@ def page(user: AbstractBaseUser, *, before: int | None = None, group: str = "", 
     alerts = alerts.filter(place__gte=1, group=group) if group else _folded(alerts, head.position)
     if before is not None:
         alerts = alerts.filter(position__lt=before)
-    found = list(alerts.order_by("-position")[: size + 1])
+    found = list(alerts.order_by("-place" if group else "-position")[: size + 1])
     shown = found[:size]
     read = reads.read_among(state, shown)
     newest = {} if group else _newest_of_groups(shown)
@@ -111,11 +111,11 @@ def _folded(alerts: QuerySet[Alert], up_to: int) -> QuerySet[Alert]:
 
 
 def _newest_of_groups(firsts: Iterable[Alert]) -> dict[str, Alert]:
-    wanted = Q()
-    for first in firsts:
-        if first.group:
-            wanted |= Q(group=first.group, place=first.size)  # type: ignore[attr-defined]
-    return {alert.group: alert for alert in log().filter(wanted, place__gte=1)} if wanted else {}
+    """A query for each group: asked for one place, SQLite would read the whole group."""
+    places = {first.group: first.size for first in firsts if first.group}  # type: ignore[attr-defined]
+    members = (log().filter(group=group, place__range=(1, place)) for group, place in places.items())
+    newest = (of_group.order_by("-place").first() for of_group in members)
+    return {alert.group: alert for alert in newest if alert is not None}
 
 
 def _group_card(newest: Alert, first: Alert, state: ReadState) -> Card:
