@@ -14,5 +14,6 @@ except ImproperlyConfigured as error:
     raise SystemExit(f"The service cannot start: {error}") from None
 
 from consumers.routing import serve
+from realtime import health
 
-application: Any = serve(django_application)
+application: Any = health.serve(serve(django_application))

@@ -4,14 +4,20 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Origin
 
 from tests.servers.visitor import Visitor
-from tests.servers.web import WebServer
+
+
+class Server(Protocol):
+    """Where a client connects to."""
+
+    url: str
+    websocket_url: str
 
 
 class Shown(NamedTuple):
@@ -27,7 +33,7 @@ class Shown(NamedTuple):
 class Lineage:
     """Connects, acknowledges and, whenever it is cut, resumes where it was, until left. `seconds` between two tries."""
 
-    server: WebServer
+    server: Server
     visitor: Visitor
     seconds: float = 0.1
     shown: list[Shown] = field(default_factory=list)
