@@ -23,3 +23,10 @@ class CloseCode(IntEnum):
     @property
     def may_reconnect(self) -> bool:
         return self < 4500
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds a client waits at least. Another process is there at once, a full or flooded one is not soon."""
+        if not self.may_reconnect:
+            return 0.0
+        return 1.0 if self is CloseCode.RESTARTING else 5.0

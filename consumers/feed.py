@@ -296,8 +296,7 @@ class Feed:
         await self._send({"type": "websocket.send", "text": text})
 
     async def _say_bye(self, code: CloseCode) -> None:
-        retry_after = 5.0 if code.may_reconnect else 0.0
-        await self._send_text(frames.bye(reason=code.reason, retry_after=retry_after))
+        await self._send_text(frames.bye(reason=code.reason, retry_after=code.retry_after))
         await self._send({"type": "websocket.close", "code": int(code)})
 
     def _log_failure(self, what: str, error: Exception) -> None:

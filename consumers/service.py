@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 
 from alerts.conf import conf
@@ -11,6 +12,7 @@ from alerts.relay.layer import layer
 from alerts.relay.service import Relay
 
 from .close_codes import CloseCode
+from .drain import Drain
 from .feed import PATIENCE, Feed
 from .identity import Identity
 from .reader import Reader
@@ -19,6 +21,7 @@ from .watch import Watch
 
 logger = logging.getLogger(__name__)
 TICK = 1.0  # seconds
+FAREWELL = 2.0  # seconds the sockets of a process that ends have to say goodbye
 
 
 class Service:
@@ -29,6 +32,9 @@ class Service:
         self.readers: dict[str, Reader] = {}
         self._watch = Watch(self)
         self._relay: Relay | None = None
+        self._drain = Drain(self.drain)
+        self._is_draining = False
+        self._is_empty = asyncio.Event()
         self._sockets = 0
         self._starting: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -49,21 +55,41 @@ class Service:
         if conf().RELAY == "thread":
             self._relay = Relay()
             self._relay.start()
+        self._drain.watch()
+
+    async def drain(self) -> None:
+        """Let every socket go, admit no other, and give back what the relay here has leased. Takes seconds at most."""
+        self._is_draining = True
+        logger.info("The process ends: %s sockets are told to come again.", self._sockets)
+        for reader in list(self.readers.values()):
+            for feed in list(reader.feeds):
+                feed.close(CloseCode.RESTARTING)
+        self._is_empty.clear()
+        if self._sockets:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_empty.wait(), FAREWELL)
+        await self._stop_relay()  # here, for Daphne has no lifespan
 
     async def stop(self) -> None:
-        """The loops end after the work at hand."""
+        """The loops end after the work at hand. Idempotent."""
+        self._drain.leave()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.tail.stop()
+        await self._stop_relay()
+        layer.leave()
+
+    async def _stop_relay(self) -> None:
         if self._relay is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._relay.stop)
-        layer.leave()
 
     # --- sockets ---
 
     def admit(self, feed: Feed, identity: Identity) -> CloseCode | None:
         """Give a socket its reader, or the code that refuses it."""
+        if self._is_draining:
+            return CloseCode.RESTARTING
         if self._sockets >= conf().SOCKETS:
             return CloseCode.FULL
         key = str(identity.user.pk)
@@ -82,6 +108,8 @@ class Service:
 
     def leave(self, feed: Feed) -> None:
         self._sockets -= 1
+        if not self._sockets:
+            self._is_empty.set()
         reader = feed.reader
         reader.feeds.discard(feed)
         if not reader.feeds:

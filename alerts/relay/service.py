@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from ..transports import registered
@@ -43,10 +44,13 @@ class Relay:
             bell.after_numbering.remove(self._expanding.wake)
         for deliverer in self._deliverers:
             deliverer.is_stopping = True
+        until = time.monotonic() + timeout
         if not bell.after_numbering:  # no other relay is left in this process
             bell.stop(timeout)
         for loop in self._loops:
-            loop.stop(timeout)
+            loop.stop(0)
+        for loop in self._loops:
+            loop.stop(max(until - time.monotonic(), 0))
 
     def run_once(self) -> None:
         """Number, publish, expand and deliver all that is due, in the calling thread."""

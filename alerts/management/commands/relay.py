@@ -1,13 +1,14 @@
 """`manage.py relay`: the relay as a process of its own."""
 
 import signal
-import threading
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from alerts.relay.service import Relay
+
+ENDS = {signal.SIGTERM, signal.SIGINT}
 
 
 class Command(BaseCommand):
@@ -24,11 +25,11 @@ class Command(BaseCommand):
         if once:
             relay.run_once()
             return
-        ended = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: ended.set())
+        # Waited for, not handled: a handler that sets an Event deadlocks when it interrupts that Event's own wait().
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # before the threads start, which inherit it
         relay.start()
         self.stdout.write("The relay runs. Stop it with Ctrl-C.")
-        ended.wait()
+        signal.sigwait(ENDS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)  # a second Ctrl-C ends it at once
         self.stdout.write("The relay ends after the work at hand.")
         relay.stop()
