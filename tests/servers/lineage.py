@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -31,13 +33,21 @@ class Shown(NamedTuple):
 
 @dataclass
 class Lineage:
-    """Connects, acknowledges and, whenever it is cut, resumes where it was, until left. `seconds` between two tries."""
+    """Connects, acknowledges and, whenever it is cut, resumes where it was, until left. `seconds` between two tries.
+
+    With `others` each connection goes to any of them, as behind a load balancer. A `gap` fails the lineage, unless it
+    `may_gap`: then it goes on from the head, as a page does that loads its list anew.
+    """
 
     server: Server
     visitor: Visitor
     seconds: float = 0.1
+    others: Sequence[Server] = ()
+    may_gap: bool = False
     shown: list[Shown] = field(default_factory=list)
     frames: list[dict[str, Any]] = field(default_factory=list)  # those that are no alerts
+    codes: list[int] = field(default_factory=list)  # what its sockets were closed with
+    heard_at: float = 0.0  # when the last frame came, by `time.monotonic()`
     connections: int = 0
     epoch: str = ""
     position: int = -1
@@ -66,11 +76,15 @@ class Lineage:
         """Waits until `condition()` holds; raises what the lineage died of, or TimeoutError with what it was shown."""
         deadline = time.monotonic() + seconds
         while not condition():
-            if self._task.done():
-                self._task.result()
+            self.raise_if_dead()
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what}: not within {seconds} s; shown: {self.titles[-30:]} ({len(self.titles)})")
             await asyncio.sleep(0.01)
+
+    def raise_if_dead(self) -> None:
+        """Raises what the lineage died of, if it did."""
+        if self._task.done():
+            self._task.result()
 
     def verify(self) -> None:
         """Nothing twice, and positions strictly rising."""
@@ -83,25 +97,31 @@ class Lineage:
         while True:
             resume = f"?epoch={self.epoch}&position={self.position}" if self.epoch else ""
             headers = {"Cookie": self.visitor.cookie}
-            url = self.server.websocket_url + resume
+            server = random.choice((self.server, *self.others))
+            url = server.websocket_url + resume
             try:
                 async with connect(
-                    url, additional_headers=headers, origin=Origin(self.server.url), proxy=None, ping_interval=None
+                    url, additional_headers=headers, origin=Origin(server.url), proxy=None, ping_interval=None
                 ) as socket:
                     self.socket = socket
                     self.connections += 1
-                    async for text in socket:
-                        await self._hear(json.loads(text), socket)
-            except (ConnectionClosed, InvalidHandshake, OSError):
+                    while True:
+                        await self._hear(json.loads(await socket.recv()), socket)
+            except ConnectionClosed as error:
+                self.codes.append(error.rcvd.code if error.rcvd is not None else 1006)
+            except (InvalidHandshake, OSError, EOFError):
                 pass
             self.socket = None
             await asyncio.sleep(self.seconds)
 
     async def _hear(self, frame: dict[str, Any], socket: ClientConnection) -> None:
+        self.heard_at = time.monotonic()
         if frame["type"] != "alerts":
             self.frames.append(frame)
-        assert frame["type"] != "gap", frame
-        if frame["type"] == "hello" and not self.epoch:
+        if frame["type"] == "gap":
+            assert self.may_gap, frame
+            self.epoch, self.position = frame["epoch"], frame["head"]
+        elif frame["type"] == "hello" and not self.epoch:
             self.epoch, self.position = frame["epoch"], frame["position"]
         elif frame["type"] == "alerts":
             now = time.time()

@@ -79,6 +79,10 @@ class Site:
         """A plain script in the background, with Django set up; `arguments` are its `sys.argv[1:]`."""
         return self._start([PYTHON, "-c", _SET_UP + code, *arguments], self._log("script"), settings)
 
+    def start_module(self, name: str, *arguments: str, **settings: str) -> Process:
+        """`python -m name ...` in the background."""
+        return self._start([PYTHON, "-m", name, *arguments], self._log(name.rpartition(".")[2]), settings)
+
     # --- processes that end by themselves ---
 
     def manage(self, *arguments: str, stdin: str = "", check: bool = True) -> "subprocess.CompletedProcess[str]":

@@ -1,0 +1,42 @@
+"""F1: processes killed at any moment while others commit. Nothing is lost, false, twice or out of order."""
+
+import asyncio
+
+import pytest
+
+from tests.faults.conftest import Report
+from tests.faults.stage import Stage
+from tests.servers.process import Process
+
+pytestmark = pytest.mark.fault("F1")
+
+
+async def kill_at_random(stage: Stage, victims: list[Process], kills: int) -> float:
+    """One kill after another, each followed by a new start. Gives the longest start, in seconds."""
+    loop = asyncio.get_running_loop()
+    slowest = 0.0
+    for _ in range(kills):
+        await asyncio.sleep(stage.chance.uniform(0.05, 0.6))
+        victim = stage.chance.choice(victims)
+        await asyncio.to_thread(victim.kill)
+        began = loop.time()
+        await asyncio.to_thread(victim.start)
+        slowest = max(slowest, loop.time() - began)
+    return slowest
+
+
+async def test_kills_during_commits(stage: Stage, report: Report):
+    kills, acts = stage.size(10, 25), stage.size(500, 1250)
+    servers = [stage.serve("uvicorn"), stage.serve("daphne")]
+    relay = stage.relay()
+    async with stage.watch(20) as lineages:
+        author = await asyncio.to_thread(stage.author)
+        writers = [stage.write(f"w{n}", acts * 2 // 5, pause=0.02) for n in range(2)]
+        pages = asyncio.create_task(stage.write_through_pages("page", acts // 5, author, pause=0.05))
+        # A writer killed between its commit and its bell is the case that only the relay's sweep can save.
+        slowest = await kill_at_random(stage, [*servers, relay, *writers], kills)
+        await pages
+        for writer in writers:
+            assert await asyncio.to_thread(writer.wait, seconds=120) == 0, writer.read_log()
+        verdict = await stage.verdict(lineages, seconds=5)
+    report(verdict, kills=kills, slowest_start_s=slowest)

@@ -1,0 +1,80 @@
+"""The checker: what writers committed against what each client lineage was shown (promises.md, "Promises as tests").
+
+lost: committed and in the audience, not shown. phantom: shown, neither committed nor unknown. twice: shown to one
+lineage twice. order: a position that does not rise. An alert is known by the rows it tells of; writers give each row a
+title of its own.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tests.faults.journal import COMMITTED, UNKNOWN, Act
+
+Rows = frozenset[str]
+
+
+class Shown(Protocol):
+    @property
+    def epoch(self) -> str: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def time(self) -> float: ...
+    @property
+    def alert(self) -> dict[str, Any]: ...
+
+
+@dataclass
+class Verdict:
+    """`silence` is the longest time from a commit to its alert on a screen, in milliseconds."""
+
+    commits: int = 0
+    lost: list[Rows] = field(default_factory=list)
+    phantom: list[Rows] = field(default_factory=list)
+    twice: list[Rows] = field(default_factory=list)
+    order: list[tuple[int, int]] = field(default_factory=list)
+    silence: float = 0.0
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.lost or self.phantom or self.twice or self.order)
+
+    def __str__(self) -> str:
+        parts = {name: getattr(self, name) for name in ("lost", "phantom", "twice", "order")}
+        return f"{self.commits} commits; " + ", ".join(f"{name} {len(v)}: {v[:5]}" for name, v in parts.items())
+
+
+def rows_of(alert: dict[str, Any]) -> Rows:
+    return frozenset(subject["label"] for subject in alert["subjects"])
+
+
+def expected(acts: Iterable[Act]) -> dict[Rows, float]:
+    """What must be shown, and when it was known to be committed."""
+    return {act.gone: act.at for act in acts if act.outcome == COMMITTED}
+
+
+def judge(acts: Sequence[Act], lineages: Sequence[Sequence[Shown]]) -> Verdict:
+    must = expected(acts)
+    # An act whose outcome nobody knows may have deleted any of the rows it meant to.
+    unknown = [act.titles for act in acts if act.outcome == UNKNOWN]
+    verdict = Verdict(commits=len(must))
+    for lineage in lineages:
+        seen: set[Rows] = set()
+        ids: set[str] = set()
+        last = ("", 0)
+        for shown in lineage:
+            rows = rows_of(shown.alert)
+            if rows in seen or shown.alert["id"] in ids:
+                verdict.twice.append(rows)
+            elif rows not in must and not any(rows <= titles for titles in unknown):
+                verdict.phantom.append(rows)
+            if shown.epoch == last[0] and shown.position <= last[1]:
+                verdict.order.append((last[1], shown.position))
+            seen.add(rows)
+            ids.add(shown.alert["id"])
+            last = (shown.epoch, shown.position)
+            if rows in must:
+                verdict.silence = max(verdict.silence, (shown.time - must[rows]) * 1000)
+        verdict.lost += [rows for rows in must if rows not in seen]
+    return verdict
