@@ -34,10 +34,10 @@ class Drain:
         """
         if self._before:
             return
-        hear = partial(asyncio.get_running_loop().call_soon_threadsafe, self._begin)
+        loop = asyncio.get_running_loop()
         try:
             for number in ENDS:
-                self._before[number] = signal.signal(number, lambda number, frame: self._ended(number, frame, hear))
+                self._before[number] = signal.signal(number, partial(self._ended, loop))
         except ValueError:
             self._before.clear()
 
@@ -47,10 +47,10 @@ class Drain:
             signal.signal(number, handler)
         self._before.clear()
 
-    def _ended(self, number: int, frame: object, hear: Callable[[int], object]) -> None:
+    def _ended(self, loop: asyncio.AbstractEventLoop, number: int, frame: object) -> None:
         """A signal handler. The first signal drains, a second one is the server's at once."""
         if self._draining is None:
-            hear(number)
+            loop.call_soon_threadsafe(self._begin, number)
         else:
             self._hand_on(number, frame)
 

@@ -14,7 +14,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"faults: {'long' if config.getoption('soak') else 'short'} forms, --fault-seed={config.getoption('fault_seed')}"
+    forms = "long" if config.getoption("soak") else "short"
+    return f"faults: {forms} forms, --fault-seed={config.getoption('fault_seed')}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -5,10 +5,10 @@ its journal ends; an act without an outcome there is unknown, and so is one whos
 """
 
 import argparse
-import os
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,7 @@ class Writer:
             chance = random.Random(f"{self.seed} {self.name} {number}")
             kind = chance.choices(list(self.weights), list(self.weights.values()))[0]
             titles = [f"{self.name} {number}.{place}" for place in range(1 + chance.randrange(1, LARGEST))]
-            posts = self._patiently(lambda titles=titles: self._make(titles))
+            posts = self._patiently(partial(self._make, titles))
             if chance.random() < 0.5:
                 time.sleep(chance.random() * self.pause * 2)
             self.journal.intend(kind, titles)
@@ -190,8 +190,6 @@ def main() -> None:
         weights={name: WEIGHTS[name] for name in only},
     )
     writer.run(options.acts)
-    # Not past the exit handlers of the interpreter: a real process joins the bell for 100 ms.
-    print(f"{options.acts} acts done by {os.getpid()}")
 
 
 if __name__ == "__main__":
