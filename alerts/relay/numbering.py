@@ -9,8 +9,7 @@ LogHead and Alert is touched under that lock (trap X19).
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,6 +19,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.dateparse import parse_datetime
 
 from ..models import Alert, LogHead
+from ..patience import is_lock, without_waiting
 from . import grouping
 from .head import ONLY, fingerprint, make_head, random_epoch, using
 
@@ -79,12 +79,14 @@ class Numberer:
             return None
         streams, self._streams = self._streams, None  # gone, should this fail half way
         try:
-            with _without_waiting(connection), transaction.atomic(using=using(), durable=True):
+            # On SQLite numbering never waits for the one writer: it would hold up the writers behind it.
+            with without_waiting(connection), transaction.atomic(using=using(), durable=True):
                 numbered, streams = self._number(connection, streams)
         except OperationalError as error:
-            if is_lock(error):
-                raise Busy from error
-            raise
+            if not is_lock(error):
+                raise
+            traceback.clear_frames(error.__traceback__)  # see patience
+            raise Busy from None
         self._streams = streams
         if numbered is not None:
             self._seen = (numbered.epoch, numbered.last)
@@ -141,24 +143,3 @@ def _numbered(row: tuple[int, str, str, datetime | str]) -> grouping.Numbered:
 
 def _write(cursor: CursorWrapper, run: grouping.Run) -> None:
     cursor.execute(GROUP, [run.group, run.place, run.first, run.last, run.kind, run.audience])
-
-
-@contextmanager
-def _without_waiting(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """On SQLite numbering never waits for the one writer: it would hold up the writers behind it."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    with connection.cursor() as cursor:
-        patience = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
-        cursor.execute("PRAGMA busy_timeout = 0")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA busy_timeout = {patience}")
-
-
-def is_lock(error: OperationalError) -> bool:
-    """SQLite's "database is locked", PostgreSQL's lock_timeout (55P03)."""
-    return "locked" in str(error) or getattr(error.__cause__, "sqlstate", None) == "55P03"

@@ -34,6 +34,7 @@ class Stage:
         self.chance = random.Random(seed)
         self.servers: list[WebServer] = []
         self.journals: dict[str, Journal] = {}
+        self.has_had_enough = False
         rights = {"is_staff": True, "permissions": ["posts.view_post"]}
         site.create_users({"username": AUTHOR}, *({"username": name, **rights} for name in WATCHERS))
 
@@ -63,18 +64,28 @@ class Stage:
         arguments += ["--pause", str(pause), *(["--only", ",".join(only)] if only else [])]
         return self.site.start_module("tests.faults.writer", *arguments, **settings)
 
-    async def write_through_pages(self, name: str, acts: int, visitor: Visitor, *, pause: float = 0.01) -> None:
-        """An author who deletes posts on the site's own pages, at whichever server answers."""
+    async def write_through_pages(
+        self, name: str, acts: int, visitor: Visitor, *, pause: float = 0.01, took: list[float] | None = None
+    ) -> None:
+        """An author who deletes posts on the site's own pages, at any of the servers, until `has_had_enough`.
+
+        Appends to `took` the seconds of each request.
+        """
         journal = self._journal(name)
         await asyncio.to_thread(self._make_posts, name, acts)
         for title, pk in await asyncio.to_thread(self._posts, name):
             await asyncio.sleep(self.chance.random() * pause * 2)
+            if self.has_had_enough:
+                return
             journal.intend("page", [title])
             visitor.url = self.chance.choice(self.servers).url
+            began = time.monotonic()
             try:
                 page = await asyncio.to_thread(visitor.post, f"/posts/{pk}/delete/")
             except (OSError, HTTPException):
                 continue  # killed under way: nobody knows
+            if took is not None:
+                took.append(time.monotonic() - began)
             if page.status == 200:
                 journal.settle(COMMITTED, [title])
 

@@ -27,14 +27,28 @@ class Shown(Protocol):
 
 @dataclass
 class Verdict:
-    """`silence` is the longest time from a commit to its alert on a screen, in milliseconds."""
+    """`delays` is, for each alert, the longest time from its commit to a screen, in milliseconds."""
 
     commits: int = 0
     lost: list[Rows] = field(default_factory=list)
     phantom: list[Rows] = field(default_factory=list)
     twice: list[Rows] = field(default_factory=list)
     order: list[tuple[int, int]] = field(default_factory=list)
-    silence: float = 0.0
+    delays: dict[Rows, float] = field(default_factory=dict)
+
+    @property
+    def silence(self) -> float:
+        """The longest of all delays, in milliseconds."""
+        return max(self.delays.values(), default=0.0)
+
+    def silence_of(self, writer: str) -> float:
+        """The longest delay among the alerts of one writer."""
+        return max((delay for rows, delay in self.delays.items() if min(rows).startswith(f"{writer} ")), default=0.0)
+
+    def percentile(self, share: float) -> float:
+        """The delay that this share of all alerts, from 0 to 1, did not exceed."""
+        delays = sorted(self.delays.values())
+        return delays[min(int(len(delays) * share), len(delays) - 1)] if delays else 0.0
 
     @property
     def is_clean(self) -> bool:
@@ -75,6 +89,7 @@ def judge(acts: Sequence[Act], lineages: Sequence[Sequence[Shown]]) -> Verdict:
             ids.add(shown.alert["id"])
             last = (shown.epoch, shown.position)
             if rows in must:
-                verdict.silence = max(verdict.silence, (shown.time - must[rows]) * 1000)
+                delay = (shown.time - must[rows]) * 1000
+                verdict.delays[rows] = max(verdict.delays.get(rows, 0.0), delay)
         verdict.lost += [rows for rows in must if rows not in seen]
     return verdict

@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.models import Alert, LogHead
 from alerts.outbox import record
+from alerts.patience import Patience
 from alerts.relay import numbering
 from alerts.relay.bell import bell
 from alerts.relay.numbering import Busy, Numberer
@@ -130,9 +131,8 @@ def test_numbering_never_waits_for_another_writer(at_once):
         assert time.monotonic() - began < 1
         may_end.set()
         thread.join(10)
-        with connection.cursor() as cursor:
-            patience = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
-        assert patience == 30_000, "others still wait"
+        patience = next(wrapper for wrapper in connection.execute_wrappers if isinstance(wrapper, Patience))
+        assert patience.seconds == 30, "others still wait"
     assert number().last == 1
 
 
