@@ -114,6 +114,8 @@ class Delivery(models.Model):
     holder = models.CharField(max_length=40, blank=True)
     beat = models.BigIntegerField(default=0)
     reason = models.TextField(blank=True)
+    # It waits for nothing of its own: the transport's server was out of reach, and is due as soon as that answers.
+    is_held_up = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         verbose_name_plural = "deliveries"
@@ -122,6 +124,7 @@ class Delivery(models.Model):
             models.Index(fields=["next_try"], condition=Q(state="waiting"), name="alerts_due"),
             models.Index(fields=["holder"], condition=Q(state__in=["leased", "sending"]), name="alerts_held"),
             models.Index(fields=["state"], name="alerts_state"),
+            models.Index(fields=["transport"], condition=Q(state="waiting", is_held_up=True), name="alerts_held_up"),
         ]
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Count
 from django.utils import timezone
 
 from .models import Alert, Delivery
@@ -26,6 +27,7 @@ class Vitals:
     overdue: float  # how long the longest waiting delivery has been due
     oldest_unsent: float  # age of the oldest delivery that is neither sent nor given up
     deliveries: dict[str, int]  # by state: waiting, under way, dead
+    held_up: dict[str, int]  # by transport: deliveries that wait because its server is out of reach
 
 
 def take() -> Vitals:
@@ -49,6 +51,12 @@ def take() -> Vitals:
             "under_way": deliveries.filter(state__in=UNDER_WAY).count(),
             "dead": deliveries.filter(state=State.DEAD).count(),
         },
+        held_up=dict(
+            deliveries.filter(state=State.WAITING, is_held_up=True)
+            .order_by("transport")
+            .values_list("transport")
+            .annotate(Count("pk"))
+        ),
     )
 
 

@@ -39,10 +39,11 @@ class Look:
     problems: tuple[str, ...]
 
     @property
-    def reasons(self) -> list[str]:
-        found = list(self.problems)
+    def left_lying(self) -> list[str]:
+        """What no relay does in time."""
         if self.vitals is None:
-            return found
+            return []
+        found = []
         if self.vitals.unnumbered > NUMBERING:
             found.append(f"Alerts wait for their number for {self.vitals.unnumbered:.0f} s. {RELAY}")
         if self.vitals.unexpanded > EXPANDING:
@@ -52,6 +53,19 @@ class Look:
                 f"A delivery is overdue by {self.vitals.overdue:.0f} s. {RELAY} If it does, look at the mail server."
             )
         return found
+
+    @property
+    def reasons(self) -> list[str]:
+        held_up = self.vitals.held_up if self.vitals else {}
+        return [
+            *self.problems,
+            *self.left_lying,
+            *(
+                f"The {transport} server is out of reach; deliveries that wait for it: {count}, due when it answers. "
+                "The admin has the reason under Deliveries."
+                for transport, count in held_up.items()
+            ),
+        ]
 
     @property
     def status(self) -> str:
@@ -171,6 +185,7 @@ def readiness(look: Look) -> tuple[int, str]:
         checks["relay"] = {"unnumbered_s": found.unnumbered, "unexpanded_s": found.unexpanded, "head": found.head}
         checks["deliveries"] = {
             **found.deliveries,
+            "held_up": sum(found.held_up.values()),
             "overdue_s": found.overdue,
             "oldest_unsent_s": found.oldest_unsent,
         }

@@ -2,14 +2,17 @@
 
 The life of a Delivery: `waiting` until it is due; `leased` by one relay; `sending` from just before the message is
 handed over; `sent` when the other side has taken it. A failure makes it `waiting` again, later; a permanent one, or one
-too many, `dead`. A recipient who has left the audience meanwhile, or has no address any more, makes it `dropped`; an
-admin may make it `discarded`.
+too many, `dead`. While the transport's server cannot be reached at all, whatever was to be handed over is held up: it
+waits as after any failure, but is due at once when the server answers again. A recipient who has left the audience
+meanwhile, or has no address any more, makes it `dropped`; an admin may make it `discarded`.
 A relay that dies while `sending` leaves it unknown whether the message went: it is sent again, as the same message.
 """
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
@@ -28,19 +31,25 @@ from .leases import Leases
 
 logger = logging.getLogger(__name__)
 BATCH = 50
+PROBE = 30.0  # seconds between two looks whether a server that was out of reach answers again
 State = Delivery.State
 
 
 class Deliverer:
     """Carries one transport's deliveries, one after another. One per relay and transport."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, clock: Callable[[], float] = time.monotonic) -> None:
         self.transport = transport
         self.leases = Leases(transport.name)
         self.is_stopping = False
+        self._clock = clock
+        self._is_out_of_reach = True  # for all we know: another relay may have left deliveries held up
+        self._probe_at = 0.0
 
     def deliver(self) -> bool:
         """Carry up to 50 due deliveries. Gives whether there may be more to do at once."""
+        if self._is_out_of_reach and self._clock() >= self._probe_at:
+            self._probe()
         keys = self.leases.take_over() + self.leases.take(BATCH)
         if not keys:
             return False
@@ -54,7 +63,8 @@ class Deliverer:
                 except ConnectionLost as error:
                     # Not this message's fault, and the next would meet the same: all of them wait.
                     for waiting in keys[place:]:
-                        self._failed(waiting, error)
+                        self._failed(waiting, error, is_held_up=True)
+                    self._is_out_of_reach, self._probe_at = True, self._clock() + PROBE
                     break
                 except (OperationalError, InterfaceError):
                     raise  # the database is out of reach
@@ -66,6 +76,23 @@ class Deliverer:
                 session.close()
             self.leases.give_back()
         return True
+
+    def _probe(self) -> None:
+        """What was held up is due, should the server answer again."""
+        held_up = Delivery.objects.using(using()).filter(
+            transport=self.transport.name, state=State.WAITING, is_held_up=True
+        )
+        self._probe_at = self._clock() + PROBE
+        if held_up.exists():
+            try:
+                self._open().close()
+            except ConnectionLost:
+                return
+            count = held_up.update(next_try=Now(), is_held_up=False)
+            logger.info(
+                "The %s server answers again: %s deliveries that were held up are due.", self.transport.name, count
+            )
+        self._is_out_of_reach = False
 
     def _carry(self, key: int, session: Session | None) -> Session | None:
         delivery = self._mine(key).select_related("alert").first()
@@ -114,7 +141,7 @@ class Deliverer:
         user = get_user_model()._default_manager.filter(pk=delivery.recipient).first()
         return user if user is not None and includes(delivery.alert.audience, user) else None
 
-    def _failed(self, key: int, error: TransportError) -> None:
+    def _failed(self, key: int, error: TransportError, *, is_held_up: bool = False) -> None:
         row = self._mine(key).values_list("attempts", flat=True).first()
         if row is None:
             return
@@ -126,7 +153,12 @@ class Deliverer:
             self._mine(key).update(state=State.DEAD, attempts=attempts, reason=reason, holder="")
         else:
             self._mine(key).update(
-                state=State.WAITING, attempts=attempts, reason=reason, holder="", next_try=Now() + pause
+                state=State.WAITING,
+                attempts=attempts,
+                reason=reason,
+                holder="",
+                next_try=Now() + pause,
+                is_held_up=is_held_up,
             )
 
     def _mine(self, key: int) -> QuerySet[Delivery]:

@@ -47,7 +47,7 @@ def test_a_cursor_collected_inside_a_transaction_holds_up_nobody_who_waits_for_i
         cursor = connection.cursor()
         cursor.execute("SELECT 1 UNION SELECT 2")
         cursor.fetchone()  # not to its end: whoever finalizes it must reset it
-        cycle = [cursor]
+        cycle: list[object] = [cursor]
         cycle.append(cycle)
         del cursor, cycle
         is_waiting.set()

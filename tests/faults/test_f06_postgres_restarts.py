@@ -37,7 +37,7 @@ async def test_postgres_restarts_and_loses_its_sessions(
                             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid()"
                         )
                 else:
-                    await asyncio.to_thread(own_postgres.stop, trouble)
+                    await asyncio.to_thread(own_postgres.stop, "fast" if trouble == "fast" else "immediate")
                     await asyncio.sleep(AWAY)
                     assert (await stage.readiness(servers[0]))[0] == "unavailable"
                     await asyncio.to_thread(own_postgres.start)

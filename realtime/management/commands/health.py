@@ -17,6 +17,6 @@ class Command(BaseCommand):
             found = vitals.take()
         except DatabaseError as error:
             raise CommandError(f"The database does not answer ({type(error).__name__}).") from None
-        if reasons := Look(found, None, ()).reasons:
+        if reasons := Look(found, None, ()).left_lying:
             raise CommandError(" ".join(reasons))
         self.stdout.write(f"ok: the log is at {found.head}, and nothing waits longer than it should.")

@@ -282,3 +282,42 @@ def test_the_alert_of_a_delivery_may_have_been_removed(deliver, make_users, make
     make_delivery(*make_users(1))
     Alert.objects.all().delete()
     assert deliver() is False
+
+
+def test_what_a_server_out_of_reach_held_up_is_due_as_soon_as_it_answers(make_users, make_delivery, mail_server):
+    now = 1000.0
+    relay = Deliverer(registered["email"], clock=lambda: now)
+    deliveries = [make_delivery(user) for user in make_users(3)]
+    mail_server.stop()
+    relay.deliver()
+    for delivery in deliveries:
+        assert state(delivery)[:2] == ("waiting", 1)
+        assert delivery.is_held_up
+        assert wait_of(delivery) > 40
+    now += 29
+    assert relay.deliver() is False
+    mail_server.start()
+    now += 2
+    relay.deliver()
+    assert [state(delivery) for delivery in deliveries] == [("sent", 2, "")] * 3
+    assert len(mail_server.mailbox) == 3
+
+
+def test_a_relay_that_starts_finds_what_another_left_held_up(deliver, make_users, make_delivery, mail_server):
+    delivery = make_delivery(*make_users(1))
+    mail_server.stop()
+    deliver()
+    assert delivery.is_held_up is False, "as it was made"
+    mail_server.start()
+    deliver()
+    assert state(delivery) == ("sent", 2, "")
+
+
+def test_a_message_that_a_server_drops_is_held_up_by_nobody(deliver, make_users, make_delivery, mail_server):
+    delivery = make_delivery(*make_users(1))
+    mail_server.mood = Mood.DROP
+    deliver()
+    assert state(delivery)[:2] == ("waiting", 1)
+    assert not delivery.is_held_up
+    mail_server.mood = Mood.ACCEPT
+    assert deliver() is False, "its own wait is not over"

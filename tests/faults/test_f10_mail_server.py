@@ -1,0 +1,135 @@
+"""F10: a mail server in every bad mood, and senders killed at random. Every welcome arrives, once where one can know."""
+
+import asyncio
+import json
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.faults.conftest import Report
+from tests.faults.stage import Stage
+from tests.faults.verdict import Verdict
+from tests.servers.ports import wait_until
+from tests.servers.site import Site
+from tests.servers.smtp import MailServer, Mood
+from tests.servers.visitor import Visitor
+
+pytestmark = pytest.mark.fault("F10")
+WORDS = "correct horse battery"
+# As if the back-off were over.
+DUE_NOW = """
+from alerts.models import Delivery
+from django.db.models.functions import Now
+Delivery.objects.filter(state="waiting").update(next_try=Now())
+"""
+REGISTER_MANY = """
+import sys
+from django.db import transaction
+from accounts.models import User
+for number in range(int(sys.argv[1])):
+    with transaction.atomic():
+        User.objects.create(username=f"user{number}", email=f"user{number}@example.org", password="!")
+"""
+STATES = """
+import json
+from collections import Counter
+from alerts.models import Delivery
+print(json.dumps(Counter(Delivery.objects.values_list("state", flat=True))))
+"""
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.pipeline)])
+def mailing_stage(
+    request: pytest.FixtureRequest, mail_server: MailServer, make_stage: Callable[[Site], Stage]
+) -> Stage:
+    make = request.getfixturevalue(f"make_{request.param}_site")
+    return make_stage(make(EMAIL_URL=mail_server.url, ALERTS_RELAY="off"))
+
+
+def register(url: str, username: str) -> float:
+    """Registers through the page; gives the seconds it took."""
+    visitor = Visitor(url)
+    visitor.get("/accounts/register/")
+    fields = {"username": username, "email": f"{username}@example.org", "password1": WORDS, "password2": WORDS}
+    began = time.monotonic()
+    page = visitor.post("/accounts/register/", fields)
+    assert (page.status, visitor.session != "") == (200, True), page.text
+    return time.monotonic() - began
+
+
+def states(stage: Stage) -> Counter[str]:
+    return Counter(json.loads(stage.site.python(STATES)))
+
+
+async def until_done(stage: Stage, mail_server: MailServer, *, seconds: float = 60) -> None:
+    """Until nothing waits any more; what was put off is due at once."""
+    mail_server.mood = Mood.ACCEPT
+    deadline = time.monotonic() + seconds
+    while set(found := await asyncio.to_thread(states, stage)) - {"sent", "dead"}:
+        assert time.monotonic() < deadline, found
+        await asyncio.to_thread(stage.site.python, DUE_NOW)
+
+
+def judge_mails(mail_server: MailServer, names: list[str], dead: set[str]) -> tuple[Verdict, int]:
+    """Each name has its welcome; a second one has the id of the first. Gives how many came twice as well."""
+    arrived = Counter(mail.recipients[0].partition("@")[0] for mail in mail_server.mailbox)
+    ids: dict[str, set[Any]] = {}
+    for mail in mail_server.mailbox:
+        ids.setdefault(mail.recipients[0], set()).add(mail.message["Message-ID"])
+    verdict = Verdict(commits=len(names), lost=[frozenset({n}) for n in names if n not in dead and not arrived[n]])
+    verdict.phantom = [frozenset({name}) for name in arrived if name not in names]
+    verdict.twice = [frozenset({address}) for address, found in ids.items() if len(found) > 1]
+    return verdict, arrived.total() - len(arrived)
+
+
+async def test_every_mood_of_a_mail_server(mailing_stage: Stage, mail_server: MailServer, report: Report):
+    stage = mailing_stage
+    server = stage.serve()
+    stage.relay()
+    usual = [await asyncio.to_thread(register, server.url, f"usual{n}") for n in range(3)]
+    names = [f"usual{n}" for n in range(3)]
+    slowest, dead = 0.0, set[str]()
+    for mood in (Mood.DEFER, Mood.BUSY, Mood.DROP, Mood.REJECT, Mood.HANG):
+        mail_server.mood = mood
+        for number in range(2):
+            names.append(f"{mood.name.lower()}{number}")
+            slowest = max(slowest, await asyncio.to_thread(register, server.url, names[-1]))
+            if mood is Mood.REJECT:
+                dead.add(names[-1])
+        if mood is Mood.REJECT:
+            await asyncio.to_thread(wait_until, lambda: states(stage)["dead"] == 2, what="two dead letters")
+    mail_server.mood = Mood.ACCEPT
+    mail_server.stop()
+    names.append("refused")
+    slowest = max(slowest, await asyncio.to_thread(register, server.url, "refused"))
+    told = await stage.until_ready_is("degraded", server, about="email server is out of reach", seconds=30)
+    mail_server.start()
+    await until_done(stage, mail_server)
+    await stage.until_ready_is("ok", server)
+    verdict, again = judge_mails(mail_server, names, dead)
+    slower = (slowest - statistics.median(usual)) * 1000
+    report(verdict, registration_slower_ms=slower, told_after_s=told, mails_again=again)
+    assert again <= 2, "only what was dropped after DATA may come again"
+    assert slower < 500
+
+
+async def test_senders_killed_at_random(mailing_stage: Stage, mail_server: MailServer, report: Report):
+    stage = mailing_stage
+    stage.serve()
+    count, kills = stage.size(120, 600), stage.size(3, 10)
+    await asyncio.to_thread(stage.site.python, REGISTER_MANY, str(count))
+    relays = [stage.relay(), stage.relay()]
+    for _ in range(kills):
+        await asyncio.sleep(stage.chance.uniform(0.02, 0.3))
+        victim = stage.chance.choice(relays)
+        await asyncio.to_thread(victim.kill)
+        await asyncio.to_thread(victim.start)
+    # What a dead relay held is taken over when its beat was not seen for 30 s.
+    await until_done(stage, mail_server, seconds=100)
+    verdict, again = judge_mails(mail_server, [f"user{n}" for n in range(count)], set())
+    report(verdict, kills=kills, mails_again=again)
+    assert again <= kills
