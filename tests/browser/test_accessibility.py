@@ -30,10 +30,23 @@ SIGNED_IN = (
 ADMIN = (
     "/admin/",
     "/admin/alerts/alert/",
+    "/admin/alerts/alert/?q=no-such-alert",
     "/admin/alerts/delivery/",
     "/admin/posts/post/add/",
     "/admin/accounts/user/add/",
 )
+# A critical alert, its mail refused, another of its mails sent: gives the keys of the alert and of the dead letter.
+DEAD_LETTER = """
+from alerts.models import Delivery
+from django.utils import timezone
+
+def bury():
+    alert = record(kind="test.kind", audience="staff", title="Refused", level="critical", data={"words": "First"})
+    common = {"alert": alert, "transport": "email", "next_try": timezone.now()}
+    Delivery.objects.create(state="sent", recipient="1", address="ada@example.org", **common)
+    dead = Delivery.objects.create(state="dead", recipient="2", address="bob@example.org", reason="550", **common)
+    return alert.pk, dead.pk
+"""
 LOOKS = [("light", {"width": 1280, "height": 800}), ("dark", {"width": 390, "height": 844})]
 
 
@@ -119,9 +132,12 @@ async def test_the_dashboard_in_each_of_its_states(page, shell, people):
 
 async def test_the_admin_with_its_bell(page, shell):
     shell("for n in range(12): tell(1)")
+    shell(DEAD_LETTER)
+    alert, dead = shell("bury()")
+    pages = (*ADMIN, f"/admin/alerts/alert/{alert}/change/", f"/admin/alerts/delivery/{dead}/change/")
     await page.sign_in("admin")
     found = []
-    for path in ADMIN:
+    for path in pages:
         await page.goto(path)
         await page.wait_for_selector(".alerts-bell[data-state=live]")
         await page.locator(".alerts-bell summary").click()

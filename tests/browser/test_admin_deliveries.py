@@ -23,7 +23,7 @@ async def test_a_letter_the_mail_server_refused_is_retried_with_a_click(browser,
     await asyncio.to_thread(wait_until, lambda: site.python(dead).strip() == "1", what="a dead letter")
     page = await (await open_window(browser, server.url, site.sign_in(server, "admin"))).new_page()
     await page.goto("/admin/alerts/delivery/?state__exact=dead")
-    await expect(page.locator(".field-reason")).to_contain_text("550")
+    await expect(page.locator(".field-short_reason")).to_contain_text("550")
     await page.click("th.field-alert a")
     mail_server.mood = Mood.ACCEPT
     await page.get_by_role("button", name="Retry").click()
