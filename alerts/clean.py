@@ -20,6 +20,11 @@ def text(value: object, limit: int) -> str:
     return clean if len(clean) <= limit else clean[: limit - len(MARK)] + MARK
 
 
+def one_line(value: object, limit: int = LABEL) -> str:
+    """A text for a log: one line whatever somebody has typed, with nothing in it that moves a terminal's cursor."""
+    return text("".join(c if c.isprintable() else " " for c in str(value)), limit)
+
+
 def json_value(value: Any, depth: int = 0) -> Any:
     """The same value as plain JSON. Raises TypeError for what JSON has no form for."""
     if depth > 20:

@@ -188,7 +188,8 @@ def sync(user: AbstractBaseUser, keys: Iterable[str], ids: Iterable[UUID]) -> Ch
 def forget(user_pk: object) -> None:
     """Remove what is kept of a user's reading: call it when the user is deleted. Idempotent."""
     with transaction.atomic(using=using()):
-        for model in (ReadMark, ReadState, Preference):
+        # The state first, as `_lock` takes it: in another order this and a `mark` could wait for each other.
+        for model in (ReadState, ReadMark, Preference):
             model._default_manager.using(using()).filter(user=str(user_pk)).delete()
 
 

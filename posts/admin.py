@@ -7,7 +7,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from .models import Post
+from .models import Post, Tag
+
+
+@admin.register(Tag)
+class TagAdmin(admin.ModelAdmin[Tag]):
+    search_fields = ("name",)
 
 
 @admin.register(Post)
@@ -17,7 +22,7 @@ class PostAdmin(admin.ModelAdmin[Post]):
     list_select_related = ("author",)
     search_fields = ("title", "body", "author__username")
     date_hierarchy = "created"
-    autocomplete_fields = ("author",)
+    autocomplete_fields = ("author", "tags")
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"author": request.user.pk, **super().get_changeform_initial_data(request)}

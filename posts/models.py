@@ -1,4 +1,4 @@
-"""Posts."""
+"""Posts, and the tags they may have."""
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, PermissionsMixin
@@ -8,10 +8,21 @@ from django.urls import reverse
 from alerts.atomic import AtomicSave
 
 
+class Tag(models.Model):
+    name = models.CharField(max_length=50, unique=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Post(AtomicSave, models.Model):
     title = models.CharField(max_length=200)
     body = models.TextField(blank=True)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="posts")
+    tags = models.ManyToManyField(Tag, blank=True, related_name="posts")
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
 

@@ -42,7 +42,8 @@ class PostCreate(LoginRequiredMixin, CreateView[Post, PostForm]):
     form_class = PostForm
 
     def form_valid(self, form: PostForm) -> HttpResponse:
-        form.instance.author_id = self.request.user.pk
+        assert self.request.user.is_authenticated
+        form.instance.author = self.request.user
         return super().form_valid(form)
 
 

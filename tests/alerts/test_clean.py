@@ -24,6 +24,16 @@ def test_a_clean_text_has_no_nul_no_surrogate_and_fits(value, limit):
     assert len(text) <= limit
 
 
+@given(ANY_TEXT)
+def test_a_text_for_a_log_is_one_printable_line(value):
+    assert clean.one_line(value).isprintable()
+
+
+def test_a_text_for_a_log_is_otherwise_left_alone():
+    assert clean.one_line("Grüße, 'ada' 🎉") == "Grüße, 'ada' 🎉"
+    assert clean.one_line("a\nb\x1b[2Kc\u202ed\u2028e") == "a b [2Kc d e"
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.dictionaries(ANY_TEXT, JSON))
 def test_a_clean_snapshot_is_json_that_every_database_and_browser_takes_and_fits(value):

@@ -2,7 +2,7 @@ import pytest
 
 from accounts.models import User
 from alerts.models import Alert
-from posts.models import Post
+from posts.models import Post, Tag
 
 pytestmark = pytest.mark.django_db
 
@@ -37,3 +37,13 @@ def test_deleting_one_is_one_alert(admin_client, posts):
 def test_a_new_post_is_the_admins_own_by_default(admin_client, admin_user):
     page = admin_client.get("/admin/posts/post/add/").content.decode()
     assert f'<option value="{admin_user.pk}" selected>' in page
+
+
+def test_tags_are_made_and_found_as_one_types(admin_client, admin_user):
+    admin_client.post("/admin/posts/tag/add/", {"name": "django"})
+    where = {"app_label": "posts", "model_name": "post", "field_name": "tags", "term": "jan"}
+    tag = Tag.objects.get()
+    found = admin_client.get("/admin/autocomplete/", where).json()["results"]
+    assert found == [{"id": str(tag.pk), "text": "django"}]
+    admin_client.post("/admin/posts/post/add/", {"title": "First", "author": admin_user.pk, "tags": [tag.pk]})
+    assert Post.objects.get().tags.get() == tag

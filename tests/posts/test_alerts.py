@@ -1,25 +1,10 @@
-import logging
-
 import pytest
 from django.db import transaction
 
-from accounts.models import User
 from alerts.models import Alert
 from posts.models import Post
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada():
-    return User.objects.create_user("ada")
-
-
-@pytest.fixture
-def log(caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("posts"), "propagate", True)
-    caplog.set_level(logging.INFO, "posts")
-    return caplog
 
 
 def test_a_new_post_is_told_to_staff_and_a_later_save_is_not(ada):

@@ -1,16 +1,12 @@
 import pytest
 from django.contrib.auth.models import Permission
+from django.db.models.signals import m2m_changed
 
 from accounts.models import User
 from alerts.models import Alert
-from posts.models import Post
+from posts.models import Post, Tag
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada():
-    return User.objects.create_user("ada")
 
 
 @pytest.fixture
@@ -96,3 +92,38 @@ def test_a_script_as_title_is_text(client, ada):
     page = client.get("/posts/").content.decode()
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
+
+
+def test_a_post_shows_its_tags(client, post):
+    assert "Tags:" not in client.get(f"/posts/{post.pk}/").content.decode()
+    post.tags.set([Tag.objects.create(name="signals"), Tag.objects.create(name="django")])
+    assert "Tags: django, signals</p>" in client.get(f"/posts/{post.pk}/").content.decode()
+
+
+def test_the_form_asks_for_tags_once_there_are_some(client, post):
+    client.force_login(post.author)
+    assert "Tags" not in client.get("/posts/new/").content.decode()
+    django, signals = (Tag.objects.create(name=name) for name in ("django", "signals"))
+    assert "Tags" in client.get("/posts/new/").content.decode()
+    client.post("/posts/new/", {"title": "Second", "tags": [django.pk, signals.pk]})
+    second = Post.objects.get(title="Second")
+    assert list(second.tags.all()) == [django, signals]
+    client.post(f"/posts/{second.pk}/edit/", {"title": "Second", "tags": [django.pk]})
+    assert list(second.tags.all()) == [django]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_post_whose_tags_fail_is_not_saved_either(client, ada):
+    def fail(**_):
+        raise LookupError
+
+    tag = Tag.objects.create(name="django")
+    client.force_login(ada)
+    m2m_changed.connect(fail, sender=Post.tags.through)
+    try:
+        with pytest.raises(LookupError):
+            client.post("/posts/new/", {"title": "Second", "tags": [tag.pk]})
+    finally:
+        m2m_changed.disconnect(fail, sender=Post.tags.through)
+    assert not Post.objects.exists()
+    assert not Alert.objects.filter(kind="post.published").exists()
