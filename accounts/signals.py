@@ -13,8 +13,8 @@ from django.http import HttpRequest
 
 from alerts import reads
 from alerts.actors import current_actor
+from alerts.addresses import client_address
 from alerts.clean import one_line
-from alerts.conf import conf
 
 from .models import User
 
@@ -71,10 +71,7 @@ def forget_reading(sender: type[User], instance: User, **kwargs: Any) -> None:
 
 
 def address_of(request: HttpRequest | None) -> str:
-    """The client's address. X-Forwarded-For counts only from a declared proxy, and only its last entry."""
     if request is None:
         return "-"
-    address = request.META.get("REMOTE_ADDR", "")
-    if address in conf().TRUSTED_PROXY and "HTTP_X_FORWARDED_FOR" in request.META:
-        address = request.META["HTTP_X_FORWARDED_FOR"].rpartition(",")[2].strip()
+    address = client_address(request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", ""))
     return one_line(address).replace(" ", "_") or "-"

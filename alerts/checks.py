@@ -15,6 +15,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connections, models
 
 from . import clean
+from .addresses import networks
 from .conf import conf, unknown_keys
 from .events import Event, ModelEvent, call
 from .kinds import declared
@@ -47,6 +48,11 @@ def check_settings(app_configs: APPS, **options: Any) -> list[CheckMessage]:
                     id="alerts.E004",
                 )
             )
+    try:
+        networks(values.TRUSTED_PROXY)
+    except ValueError as error:
+        hint = "Write each as an address or a network, such as 10.0.0.0/8."
+        found.append(Error(f"ALERTS_TRUSTED_PROXY: {error}.", hint=hint, id="alerts.E005"))
     return found
 
 

@@ -14,7 +14,7 @@ class Conf:
     ORIGINS: tuple[str, ...] = ()  # further origins, scheme://host:port, whose pages may open the feed
     WINDOW: int = 256  # unacknowledged alerts per socket; its bytes are 1 KiB for each
     HEARTBEAT: int = 15  # seconds between two heartbeats
-    TRUSTED_PROXY: tuple[str, ...] = ()  # addresses whose X-Forwarded-For is believed
+    TRUSTED_PROXY: tuple[str, ...] = ()  # addresses and networks whose X-Forwarded-For is believed
     SITE_NAME: str = "Alerts"
     SITE_URL: str = "http://127.0.0.1:8000"
     SOCKETS_PER_USER: int = 5_000  # in one process; the next is closed with 4509

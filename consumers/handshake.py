@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from alerts import addresses
 from alerts.conf import conf
 
 Scope = Mapping[str, Any]
@@ -66,13 +67,10 @@ def verify_origin(scope: Scope) -> None:
 
 
 def client_address(scope: Scope) -> str:
-    """The client's address. X-Forwarded-For counts only from a declared proxy, and only its last entry (trap D8)."""
-    address = str((scope.get("client") or ("",))[0])
-    if address in conf().TRUSTED_PROXY:
-        forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        if forwarded:
-            return str(forwarded[-1].decode("latin-1")).rpartition(",")[2].strip()
-    return address
+    """The client's address, for the log."""
+    forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    peer = str((scope.get("client") or ("",))[0])
+    return addresses.client_address(peer, forwarded[-1].decode("latin-1") if forwarded else "")
 
 
 def _origin(url: str) -> str:

@@ -28,6 +28,7 @@ def test_this_site_has_nothing_to_complain_of(is_postgres):
         ({"RELAY": "perhaps"}, "alerts.E001", "Set it to thread or off."),
         ({"WINDOW": 0}, "alerts.E002", "Set 1 to 100000 alerts."),
         ({"HEARTBEAT": 0}, "alerts.E003", "Set 1 to 3600 s."),
+        ({"TRUSTED_PROXY": ["a.example"]}, "alerts.E005", "an address or a network"),
         ({"ORIGINS": ["*"]}, "alerts.E004", "without a path or wildcard"),
         ({"ORIGINS": ["https://a.example/path"]}, "alerts.E004", "without a path or wildcard"),
         ({"ORIGINS": ["a.example"]}, "alerts.E004", "without a path or wildcard"),
