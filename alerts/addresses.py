@@ -9,7 +9,7 @@ from .conf import conf
 
 
 def client_address(peer: str, forwarded: str) -> str:
-    """The client's address. `forwarded` is X-Forwarded-For, empty without one; only its last entry is the proxy's own."""
+    """`forwarded` is X-Forwarded-For, empty without one; only its last entry is the proxy's own word."""
     if forwarded and is_trusted(peer):
         return forwarded.rpartition(",")[2].strip()
     return peer
