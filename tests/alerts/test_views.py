@@ -32,7 +32,7 @@ def rows_of(count):
     return [{"model": "test.row", "pk": str(number), "label": f"Row {number}."} for number in range(count)]
 
 
-@pytest.mark.parametrize("path", ["/", f"/alerts/{uuid.uuid4()}/"])
+@pytest.mark.parametrize("path", ["/", "/alerts/0fd8f3fd-83f0-4a53-9b8e-3d6a2c1b7e55/"])
 def test_whoever_is_not_signed_in_is_sent_to_sign_in(client, path):
     response = client.get(path)
     assert (response.status_code, response.url) == (302, f"/accounts/login/?next={path}")

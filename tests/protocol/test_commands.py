@@ -119,7 +119,7 @@ async def test_an_unknown_command_is_an_error_and_the_socket_stays(server, perso
     await socket.until("heartbeat")
 
 
-ID = str(uuid.uuid4())
+ID = "0fd8f3fd-83f0-4a53-9b8e-3d6a2c1b7e55"
 WRONG = [
     {"type": "read"},
     {"type": "read", "ids": []},
