@@ -22,7 +22,7 @@ class PostAdmin(admin.ModelAdmin[Post]):
     list_select_related = ("author",)
     search_fields = ("title", "body", "author__username")
     date_hierarchy = "created"
-    autocomplete_fields = ("author", "tags")
+    autocomplete_fields = ("author",)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"author": request.user.pk, **super().get_changeform_initial_data(request)}

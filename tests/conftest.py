@@ -18,6 +18,16 @@ from tests.servers.site import Site
 from tests.servers.smtp import MailServer
 from tests.servers.stack import POSTGRES_KEY, REDIS_KEY
 
+TOGETHER = ("tests/browser", "tests/protocol")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests one process of `-n 2` keeps together: a file's, or a folder's that shares servers or a screen."""
+    for item in items:
+        folder, _, file = item.nodeid.partition("::")[0].rpartition("/")
+        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else f"{folder}/{file}"))
+
 
 @pytest.fixture(autouse=True)
 def quick_passwords(settings: Settings) -> None:

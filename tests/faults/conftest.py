@@ -20,7 +20,7 @@ def seed(pytestconfig: pytest.Config) -> str:
 
 @pytest.fixture
 def is_long(pytestconfig: pytest.Config) -> bool:
-    return bool(pytestconfig.getoption("soak"))
+    return bool(pytestconfig.getoption("long"))
 
 
 @pytest.fixture

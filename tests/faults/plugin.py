@@ -1,4 +1,4 @@
-"""`--soak`: the long forms of the faults; `--fault-seed`: the same run again; `--fault-report`: a line for each."""
+"""`--soak`: faults too long for CI as well; `--long`: their long forms; `--fault-seed`: the same again; a report."""
 
 import secrets
 from pathlib import Path
@@ -8,13 +8,14 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
-    group.addoption("--soak", action="store_true", help="run the long forms of the faults, and those too long for CI")
+    group.addoption("--soak", action="store_true", help="run the faults as well that are too long for CI")
+    group.addoption("--long", action="store_true", help="run the long forms of the faults")
     group.addoption("--fault-seed", default=secrets.token_hex(4), help="replay a run of the faults (default: chance)")
     group.addoption("--fault-report", type=Path, help="append the outcome of each fault to this file, a JSON line each")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    forms = "long" if config.getoption("soak") else "short"
+    forms = "long" if config.getoption("long") else "short"
     return f"faults: {forms} forms, --fault-seed={config.getoption('fault_seed')}"
 
 

@@ -28,10 +28,11 @@ DEFAULTS = {
     "REDIS_PASSWORD": "",
 }
 _OF_THE_SYSTEM = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "CI")
+_OF_THE_TESTS = ("DJANGO_SETTINGS_MODULE", "ALERTS_WITHOUT")  # pytest --ds=..., see tests/faults/sabotaged.py
 
 
 def environment_of_a_process(**settings: str) -> dict[str, str]:
     """The whole environment of a new process: the defaults, `settings` over them, and of the caller's only what a
     program needs to run at all."""
-    inherited = {name: os.environ[name] for name in _OF_THE_SYSTEM if name in os.environ}
-    return inherited | {"DJANGO_SETTINGS_MODULE": "realtime.settings", "PYTHONUNBUFFERED": "1"} | DEFAULTS | settings
+    inherited = {name: os.environ[name] for name in (*_OF_THE_SYSTEM, *_OF_THE_TESTS) if name in os.environ}
+    return {"DJANGO_SETTINGS_MODULE": "realtime.settings", "PYTHONUNBUFFERED": "1"} | inherited | DEFAULTS | settings
