@@ -26,7 +26,7 @@ def outbox() -> None:
     def write_later(*arguments: Any) -> None:
         transaction.on_commit(lambda: write(*arguments))
 
-    outbox.write = write_later
+    outbox.write = write_later  # type: ignore[assignment]
 
 
 @safeguard

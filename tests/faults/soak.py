@@ -53,7 +53,15 @@ def run(fault: Fault, *, seed: str, log: Path, report: Path, options: Sequence[s
     """One round, a pytest of its own. Its outcomes are added to the fault's."""
     report.unlink(missing_ok=True)
     began = time.monotonic()
-    command = [PYTHON, "-m", "pytest", "-q", "--soak", f"--fault-seed={seed}", f"--fault-report={report}"]
+    command: list[str | Path] = [
+        PYTHON,
+        "-m",
+        "pytest",
+        "-q",
+        "--soak",
+        f"--fault-seed={seed}",
+        f"--fault-report={report}",
+    ]
     with log.open("ab") as output:
         output.write(f"== {fault.name}, seed {seed}\n".encode())
         output.flush()
