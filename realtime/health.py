@@ -26,7 +26,7 @@ KEPT = 1.0  # seconds one look serves everybody
 PATIENCE = 2.0  # seconds the database may take
 LAYER_PATIENCE = 1.0  # seconds a message may take, out and back
 GIVEN_UP = 30.0  # seconds after which a look that still hangs gets a successor
-NUMBERING, EXPANDING, OVERDUE = 5.0, 30.0, 300.0  # seconds until what waits counts as late
+NUMBERING, EXPANDING, OVERDUE = 5.0, 8.0, 300.0  # seconds until what waits counts as late
 DOUBT = 0.3  # seconds until a late alert is looked at again: a long transaction commits alerts that are old already
 
 

@@ -1,12 +1,14 @@
 """F1: processes killed at any moment while others commit. Nothing is lost, false, twice or out of order."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from tests.faults.conftest import Report
 from tests.faults.stage import Stage
 from tests.servers.process import Process
+from tests.servers.site import Site
 
 pytestmark = pytest.mark.fault("F1")
 
@@ -40,3 +42,16 @@ async def test_kills_during_commits(stage: Stage, report: Report):
             assert await asyncio.to_thread(writer.wait, seconds=120) == 0, writer.read_log()
         verdict = await stage.verdict(lineages, seconds=5)
     report(verdict, kills=kills, slowest_start_s=slowest)
+
+
+async def test_a_relay_that_is_gone_is_told_and_so_is_its_return(make_sqlite_site: Callable[..., Site]):
+    with_no_relay = make_sqlite_site(ALERTS_RELAY="off")
+    stage = await asyncio.to_thread(Stage, with_no_relay, seed="0", is_long=False)
+    server = stage.serve()
+    relay = stage.relay()
+    await stage.until_ready_is("ok", server)
+    await asyncio.to_thread(relay.kill)
+    await asyncio.to_thread(with_no_relay.create_user, "dan", email="dan@example.org")
+    await stage.until_ready_is("degraded", server, about="Does a relay run", seconds=12)
+    await asyncio.to_thread(relay.start)
+    await stage.until_ready_is("ok", server)
