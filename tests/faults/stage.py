@@ -56,11 +56,21 @@ class Stage:
         relay.wait_for_log("The relay runs")
         return relay
 
-    def write(self, name: str, acts: int, *, pause: float = 0.01, only: Sequence[str] = (), **settings: str) -> Process:
+    def write(
+        self,
+        name: str,
+        acts: int,
+        *,
+        pause: float = 0.01,
+        only: Sequence[str] = (),
+        ahead: bool = False,
+        **settings: str,
+    ) -> Process:
         """A writer in the background; see tests/faults/writer.py."""
         journal = self._journal(name)
         arguments = ["--journal", str(journal.file), "--name", name, "--acts", str(acts), "--seed", self.seed]
         arguments += ["--pause", str(pause), *(["--only", ",".join(only)] if only else [])]
+        arguments += ["--ahead"] if ahead else []
         return self.site.start_module("tests.faults.writer", *arguments, **settings)
 
     def write_with(self, module: str, names: Sequence[str], *arguments: str, **settings: str) -> Process:
