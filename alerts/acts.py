@@ -2,8 +2,9 @@
 
 The life of an act: `post.delete()` opens an atomic block. The first row noted in it makes an Act, known by that block
 (`id(origin)` is reused at once, trap X20). All `pre_delete` signals come before the first row goes (trap X3), so at the
-first `post_delete` of the same block the act is whole: it is written, one alert for each declaration and audience. An
-act that fails before that is found later by its block, which is then no longer open, and forgotten.
+first `post_delete` of the same block the act is whole: it is written, one alert for each declaration and audience,
+without the rows that another transaction deleted first (`claims.py`). An act that fails before that is found later by
+its block, which is then no longer open, and forgotten.
 
 Acts nest: a handler of an outer delete may delete rows itself, even rows of the outer act. A row is reported by the
 first act that is written with it, unless that act was rolled back.
@@ -25,6 +26,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from . import frames
+from .claims import Claims, before_each
 from .models import Alert
 from .outbox import Subject, subject_of
 from .relay.bell import bell
@@ -61,8 +63,7 @@ class Act:
         self.cause = _cause(origin)
         self.of_model = _concrete(origin.model if isinstance(origin, QuerySet) else type(origin))
         self.is_bulk = isinstance(origin, QuerySet)
-        # A second, concurrent delete of the same row finds it gone, and stays silent (trap X21).
-        self.is_silent = isinstance(origin, models.Model) and not _is_there(origin, using)
+        self.claims = Claims(using)
         self.is_written = False
         self.noted: dict[Group, list[Noted]] = defaultdict(list)
         self.warned: dict[Group, Warned] = {}
@@ -70,10 +71,11 @@ class Act:
         self.written: set[Row] = set()
         self.inner: list[tuple[set[Row], list[uuid.UUID]]] = []
 
-    def note(self, event: type[ModelEvent], row: Noted) -> None:
+    def note(self, event: type[ModelEvent], row: Noted, instance: models.Model) -> None:
         rows = self.noted[event, row.audience]
         rows.append(row)
-        if event.pending and not self.is_silent:
+        self.claims.add(instance, row.key)
+        if event.pending:
             self._warn(event, rows)
 
     def _warn(self, event: type[ModelEvent], rows: list[Noted], *, is_last: bool = False) -> None:
@@ -113,14 +115,13 @@ class Act:
         self.loaded.clear()
         for group, rows in noted.items():
             event = group[0]
-            rows = [row for row in rows if (event.kind, *row.key) not in told]
+            rows = [row for row in rows if row.key not in self.claims.lost and (event.kind, *row.key) not in told]
             warned = self.warned.get(group)
-            is_told = bool(rows) and not self.is_silent
             if warned is not None:
-                if is_told and len(rows) > 1:
+                if len(rows) > 1:
                     self._warn(event, rows, is_last=True)
-                self._settle(warned.uid, is_told=is_told)
-            if is_told:
+                self._settle(warned.uid, is_told=bool(rows))
+            if rows:
                 uids.append(report(event, rows, cause=self.cause_of(rows), uid=warned.uid if warned else None))
                 self.written.update((event.kind, *row.key) for row in rows)
         return uids
@@ -154,15 +155,19 @@ def note_delete(event: type[ModelEvent], instance: models.Model, arguments: Mapp
     if act is None:
         act = Act(block, _origin(instance, arguments.get("origin")), using, loaded)
         open_acts.setdefault(connection, []).append(act)
-    act.note(event, noted)
+        if _claim_first not in connection.execute_wrappers:
+            # Once and for all, and below the others: `connection.execute_wrapper()` takes off the topmost.
+            connection.execute_wrappers.insert(0, _claim_first)
+    act.note(event, noted, instance)
 
 
-def finish_delete(using: str) -> None:
+def finish_delete(using: str, sender: type[models.Model]) -> None:
     """`post_delete`: write the act of the innermost block, if it is not written yet."""
     connection = connections[using]
     act = _act_of(connection, connection.atomic_blocks[-1]) if connection.atomic_blocks else None
     if act is None or not act.noted:
         return
+    act.claims.claim_others(sender)
     acts = open_acts[connection]
     outer = acts[: acts.index(act)]
     uids = act.write(_told_by_inner(act).union(*(other.written for other in outer)))
@@ -192,6 +197,14 @@ def _act_of(connection: BaseDatabaseWrapper, block: object) -> Act | None:
     return acts[-1] if acts and acts[-1].block is block else None
 
 
+def _claims_at_hand(connection: BaseDatabaseWrapper) -> Claims | None:
+    act = _act_of(connection, connection.atomic_blocks[-1]) if connection.atomic_blocks else None
+    return None if act is None or act.is_written else act.claims
+
+
+_claim_first = before_each(_claims_at_hand)
+
+
 def _load(loaded: Loaded, event: type[ModelEvent], instance: models.Model) -> None:
     """Set the related objects a snapshot reads, each fetched once per act."""
     try:
@@ -203,11 +216,6 @@ def _load(loaded: Loaded, event: type[ModelEvent], instance: models.Model) -> No
             loaded[key] = getattr(instance, name)
     except Exception:
         logger.exception("%s: a related object of %r could not be loaded.", event.kind, event.related)
-
-
-def _is_there(origin: models.Model, using: str) -> bool:
-    rows = type(origin)._base_manager.using(using).filter(pk=origin.pk).select_for_update()
-    return bool(list(rows.values_list("pk", flat=True)))
 
 
 def _concrete(model: type[models.Model]) -> str:

@@ -107,7 +107,7 @@ class Binding:
         acts.note_delete(self._event, instance, arguments)
 
     def _deleted(self, sender: Any, using: str, **arguments: Any) -> None:
-        acts.finish_delete(using)
+        acts.finish_delete(using, sender)
 
     # A `pre_save` alert takes its snapshot before the save and is written after it: a save that fails is no news.
 

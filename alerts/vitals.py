@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from .models import Alert, Delivery
 from .relay.head import read_head, using
@@ -31,21 +31,24 @@ class Vitals:
 
 
 def take() -> Vitals:
-    """Read them, in a handful of indexed queries. Raises whatever the database says."""
+    """Read them, in a handful of indexed queries. Raises whatever the database says.
+
+    Ages are by the database's clock, as `next_try` is: this process's own may have jumped.
+    """
     began = time.perf_counter()
     head = read_head()
     database_ms = (time.perf_counter() - began) * 1000
-    alerts = Alert.objects.using(using()).order_by("seq").values_list("created", flat=True)
+    alerts = Alert.objects.using(using()).order_by("seq").values_list("created", Now())
     deliveries = Delivery.objects.using(using())
     unsent = deliveries.filter(state__in=(State.WAITING, *UNDER_WAY)).order_by("pk")
-    due = deliveries.filter(state=State.WAITING).order_by("next_try").values_list("next_try", flat=True)
+    due = deliveries.filter(state=State.WAITING).order_by("next_try").values_list("next_try", Now())
     return Vitals(
         head=head.position,
         database_ms=round(database_ms, 1),
         unnumbered=_age(alerts.filter(position=None).first()),
         unexpanded=_age(alerts.filter(expanded_at=None).first()),
         overdue=_age(due.first()),
-        oldest_unsent=_age(unsent.values_list("alert__created", flat=True).first()),
+        oldest_unsent=_age(unsent.values_list("alert__created", Now()).first()),
         deliveries={
             "waiting": deliveries.filter(state=State.WAITING).count(),
             "under_way": deliveries.filter(state__in=UNDER_WAY).count(),
@@ -60,5 +63,6 @@ def take() -> Vitals:
     )
 
 
-def _age(moment: datetime | None) -> float:
-    return 0.0 if moment is None else round(max((timezone.now() - moment).total_seconds(), 0.0), 1)
+def _age(found: tuple[datetime, datetime] | None) -> float:
+    """Seconds between a moment and now, both as the database gives them."""
+    return 0.0 if found is None else round(max((found[1] - found[0]).total_seconds(), 0.0), 1)

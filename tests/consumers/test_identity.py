@@ -1,3 +1,4 @@
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 
 import pytest
@@ -110,8 +111,15 @@ def test_signatures_cost_the_same_for_many(bob, django_assert_num_queries):
 def test_sessions_that_are_gone_or_over_have_ended(bob):
     alive, gone, over = (session_of(bob) for _ in range(3))
     Session.objects.filter(pk=gone).delete()
-    Session.objects.filter(pk=over).update(expire_date=timezone.now())
+    Session.objects.filter(pk=over).update(expire_date=timezone.now() - timedelta(seconds=1))
     assert ended_sessions([alive, gone, over, "never there"]) == {gone, over, "never there"}
+
+
+def test_a_clock_of_this_process_that_jumps_ends_no_session(bob, monkeypatch):
+    session = session_of(bob)
+    for jump in (timedelta(days=366), timedelta(hours=-25)):
+        monkeypatch.setattr(timezone, "now", lambda jump=jump: datetime.now(UTC) + jump)
+        assert ended_sessions([session]) == set()
 
 
 @pytest.mark.parametrize("engine", ["cache", "cached_db", "file"])

@@ -57,12 +57,29 @@ class Stage:
         relay.wait_for_log("The relay runs")
         return relay
 
-    def write(self, name: str, acts: int, *, pause: float = 0.01, only: Sequence[str] = (), **settings: str) -> Process:
+    def write(
+        self,
+        name: str,
+        acts: int,
+        *,
+        pause: float = 0.01,
+        only: Sequence[str] = (),
+        ahead: bool = False,
+        **settings: str,
+    ) -> Process:
         """A writer in the background; see tests/faults/writer.py."""
         journal = self._journal(name)
         arguments = ["--journal", str(journal.file), "--name", name, "--acts", str(acts), "--seed", self.seed]
         arguments += ["--pause", str(pause), *(["--only", ",".join(only)] if only else [])]
+        arguments += ["--ahead"] if ahead else []
         return self.site.start_module("tests.faults.writer", *arguments, **settings)
+
+    def write_with(self, module: str, names: Sequence[str], *arguments: str, **settings: str) -> Process:
+        """A writer of another sort in the background: `python -m tests.faults.<module> --journals A B ... <arguments>`,
+        with a journal for each name."""
+        journals = [str(self._journal(name).file) for name in names]
+        command = ["--seed", self.seed, *arguments, "--journals", *journals]
+        return self.site.start_module(f"tests.faults.{module}", *command, **settings)
 
     async def write_through_pages(
         self, name: str, acts: int, visitor: Visitor, *, pause: float = 0.01, took: list[float] | None = None
@@ -72,8 +89,8 @@ class Stage:
         Appends to `took` the seconds of each request.
         """
         journal = self._journal(name)
-        await asyncio.to_thread(self._make_posts, name, acts)
-        for title, pk in await asyncio.to_thread(self._posts, name):
+        await asyncio.to_thread(self.make_posts, name, acts)
+        for title, pk in await asyncio.to_thread(self.posts, name):
             await asyncio.sleep(self.chance.random() * pause * 2)
             if self.has_had_enough:
                 return
@@ -89,7 +106,7 @@ class Stage:
             if page.status == 200:
                 journal.settle(COMMITTED, [title])
 
-    def _make_posts(self, name: str, count: int) -> None:
+    def make_posts(self, name: str, count: int) -> None:
         self.site.python(
             "import sys\nfrom posts.models import Post\nfrom accounts.models import User\n"
             f"author = User.objects.get(username={AUTHOR!r})\n"
@@ -99,7 +116,7 @@ class Stage:
             str(count),
         )
 
-    def _posts(self, name: str) -> list[tuple[str, int]]:
+    def posts(self, name: str) -> list[tuple[str, int]]:
         found = self.site.python(
             "import sys, json\nfrom posts.models import Post\n"
             "rows = Post.objects.filter(title__startswith=sys.argv[1] + ' ').order_by('pk')\n"

@@ -5,8 +5,10 @@ lineage twice. order: a position that does not rise. An alert is known by the ro
 title of its own.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Protocol
 
 from tests.faults.journal import COMMITTED, UNKNOWN, Act
@@ -92,4 +94,18 @@ def judge(acts: Sequence[Act], lineages: Sequence[Sequence[Shown]]) -> Verdict:
                 delay = (shown.time - must[rows]) * 1000
                 verdict.delays[rows] = max(verdict.delays.get(rows, 0.0), delay)
         verdict.lost += [rows for rows in must if rows not in seen]
+    return verdict
+
+
+def judge_rows(gone: Iterable[str], lineages: Sequence[Sequence[Shown]]) -> Verdict:
+    """Where acts compete for rows, nobody can say beforehand which tells of a row; but one alert must, and only one."""
+    must = set(gone)
+    verdict = Verdict(commits=len(must))
+    for lineage in lineages:
+        told = Counter(row for shown in lineage for row in rows_of(shown.alert))
+        verdict.lost += [frozenset({row}) for row in must - told.keys()]
+        verdict.phantom += [frozenset({row}) for row in told.keys() - must]
+        verdict.twice += [frozenset({row}) for row, count in told.items() if count > 1]
+        positions = [shown.position for shown in lineage]
+        verdict.order += [(a, b) for a, b in pairwise(positions) if b <= a]
     return verdict

