@@ -27,7 +27,7 @@ from .engines import Send, dropping
 from .handshake import SUBPROTOCOL, Refused, Resume, client_address, resume_of, verify_origin
 from .identity import digest, identify, session_key_of
 from .pace import Pace
-from .pool import in_thread
+from .pool import people_lane
 from .tail import Batch
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Feed:
             verify_origin(self._scope)
             resume = resume_of(self._scope)
             self.session_key = session_key_of(self._scope)
-            identity = await in_thread(identify, self.session_key)
+            identity = await people_lane(identify, self.session_key)
             if identity is None:
                 raise Refused("not signed in")
         except Refused as refused:
@@ -204,8 +204,8 @@ class Feed:
                 self._gap = "trimmed"
         self.cursor = head if self._gap else position
         if self.cursor < head:
-            state = await in_thread(reads.state_of, self.reader.user)
-            self._read_before = await in_thread(reads.read_ids_between, state, self.reader.keys, self.cursor, head)
+            state = await people_lane(reads.state_of, self.reader.user)
+            self._read_before = await people_lane(reads.read_ids_between, state, self.reader.keys, self.cursor, head)
         self.beat_at = asyncio.get_running_loop().time() + conf().HEARTBEAT
         await self._send_text(
             frames.hello(

@@ -63,6 +63,13 @@ class Stage:
         arguments += ["--pause", str(pause), *(["--only", ",".join(only)] if only else [])]
         return self.site.start_module("tests.faults.writer", *arguments, **settings)
 
+    def record(self, name: str, alerts: int, *, size: int = 0, rate: float = 1e6, **settings: str) -> Process:
+        """A process that records alerts for all staff; see tests/faults/recorder.py."""
+        journal = self._journal(name)
+        arguments = ["--journal", str(journal.file), "--name", name, "--alerts", str(alerts)]
+        arguments += ["--size", str(size), "--rate", str(rate)]
+        return self.site.start_module("tests.faults.recorder", *arguments, **settings)
+
     async def write_through_pages(self, name: str, acts: int, visitor: Visitor, *, pause: float = 0.01) -> None:
         """An author who deletes posts on the site's own pages, at whichever server answers."""
         journal = self._journal(name)
