@@ -23,7 +23,7 @@ from alerts.conf import conf
 
 from .close_codes import CloseCode
 from .commands import LARGEST_FRAME, BadCommand, parse
-from .engines import Send, dropping
+from .engines import Connection, Send, dropping
 from .handshake import SUBPROTOCOL, Refused, Resume, client_address, resume_of, verify_origin
 from .identity import digest, identify, session_key_of
 from .pace import Pace
@@ -49,6 +49,7 @@ class Feed:
     def __init__(self, service: Service, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         self.service = service
         self.tail = service.tail
+        self.connection = Connection(send)
         self.address = client_address(scope)
         self.session_key = ""
         self.session_digest = ""
@@ -114,6 +115,7 @@ class Feed:
             if writer is not None:
                 writer.cancel()
                 await asyncio.gather(writer, return_exceptions=True)
+            self.connection.end()
 
     # --- what the tail, the ticker and the commands ask of it: none of these waits ---
 
