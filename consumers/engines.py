@@ -7,6 +7,7 @@ from typing import Any
 
 FAULT = "Invalid UTF-8 sequence received from client."
 CLOSED = "after sending 'websocket.close'"
+CLOSED_BY_DAPHNE = "Attempt to send on a closed protocol"
 NOT_OPEN = "Expected ASGI message 'websocket.accept'"
 LINGER = 15.0  # seconds a client has to read what is left after the end; uvicorn itself waits 10 for its answer
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -28,10 +29,11 @@ def quieten() -> None:
 
 
 def dropping(send: Send) -> Send:
-    """What is sent into a closed socket is dropped in silence, as Daphne does it: a disconnect message tells of it.
+    """What is sent into a closed socket is dropped in silence: a disconnect message tells of it.
 
-    uvicorn raises OSError once the client is gone, and RuntimeError while it has not told us yet: it has closed the
-    socket itself over a frame it refuses, or the client left before the accept could be sent.
+    Daphne drops it as well, but raises between its own closing and telling of it. uvicorn raises OSError once the
+    client is gone, and RuntimeError while it has not told us yet: it has closed the socket itself over a frame it
+    refuses, or the client left before the accept could be sent.
     """
     is_accepted = False
 
@@ -41,8 +43,9 @@ def dropping(send: Send) -> Send:
             await send(message)
         except OSError:
             pass
-        except RuntimeError as error:
-            if not (CLOSED in str(error) or (is_accepted and NOT_OPEN in str(error))):
+        except Exception as error:
+            text = str(error)
+            if not (CLOSED in text or CLOSED_BY_DAPHNE in text or (is_accepted and NOT_OPEN in text)):
                 raise
         is_accepted = is_accepted or message["type"] == "websocket.accept"
 
