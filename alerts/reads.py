@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from .models import Alert, Preference, ReadMark, ReadState
 from .relay.head import read_head, using
@@ -35,21 +35,29 @@ class Change:
 
 
 def state_of(user: AbstractBaseUser, head: int | None = None) -> ReadState:
-    """The read state of a user; at their first visit it is made, at the head."""
-    state = ReadState.objects.using(using()).filter(user=str(user.pk)).first()
+    """The read state of a user; at their first visit it is made, at the head.
+
+    Most have no marks at all. That is asked here, in the same query, and saves the queries that would look for them.
+    """
+    marks = ReadMark.objects.filter(user=OuterRef("user"))
+    mine = ReadState.objects.using(using()).filter(user=str(user.pk))
+    state: ReadState | None = mine.annotate(has_marks=Exists(marks)).first()
     if state is None:
         position = read_head().position if head is None else head
         ReadState.objects.using(using()).bulk_create(
             [ReadState(user=str(user.pk), read_up_to=position)], ignore_conflicts=True
         )
-        state = ReadState.objects.using(using()).get(user=str(user.pk))
+        return mine.get()
     return state
 
 
 def unread_count(state: ReadState, keys: Iterable[str], up_to: int) -> int:
     """How many alerts of these audiences, up to a position, are unread; 1,000 means at least that many."""
     mine = Alert.objects.using(using()).filter(audience__in=sorted(keys), position__lte=up_to)
-    newer = mine.filter(position__gt=state.read_up_to).exclude(seq__in=_marked(state, is_read=True))
+    newer = mine.filter(position__gt=state.read_up_to)
+    if not _may_have_marks(state):
+        return len(newer.order_by().values_list("seq")[:MOST]) if state.read_up_to < up_to else 0
+    newer = newer.exclude(seq__in=_marked(state, is_read=True))
     older = mine.filter(position__lte=state.read_up_to, seq__in=_marked(state, is_read=False))
     count = len(newer.order_by().values_list("seq")[:MOST])
     return min(count + older.count(), MOST)
@@ -68,11 +76,14 @@ def read_among(state: ReadState, alerts: Sequence[Alert]) -> set[int]:
 def read_ids_between(state: ReadState, keys: Iterable[str], after: int, up_to: int) -> dict[int, str]:
     """Positions and ids of the alerts in (after, up_to] that this user has read: asked once per resume."""
     mine = Alert.objects.using(using()).filter(audience__in=sorted(keys), position__gt=after, position__lte=up_to)
-    read = mine.filter(position__lte=state.read_up_to).exclude(seq__in=_marked(state, is_read=False))
-    marked = mine.filter(position__gt=state.read_up_to, seq__in=_marked(state, is_read=True))
+    found = []
+    if after < state.read_up_to:
+        found.append(mine.filter(position__lte=state.read_up_to).exclude(seq__in=_marked(state, is_read=False)))
+    if _may_have_marks(state):
+        found.append(mine.filter(position__gt=state.read_up_to, seq__in=_marked(state, is_read=True)))
     return {
         position: str(uid)
-        for rows in (read, marked)
+        for rows in found
         for position, uid in rows.order_by().values_list("position", "uid")
         if position is not None
     }
@@ -206,6 +217,10 @@ def _members(group: str, up_to: int) -> QuerySet[Alert]:
 def _unread(state: ReadState, alerts: QuerySet[Alert]) -> QuerySet[Alert]:
     newer = Q(position__gt=state.read_up_to) & ~Q(seq__in=_marked(state, is_read=True))
     return alerts.filter(newer | Q(position__lte=state.read_up_to, seq__in=_marked(state, is_read=False)))
+
+
+def _may_have_marks(state: ReadState) -> bool:
+    return bool(getattr(state, "has_marks", True))
 
 
 def _marked(state: ReadState, *, is_read: bool) -> QuerySet[ReadMark, int]:

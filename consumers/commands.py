@@ -11,7 +11,7 @@ from uuid import UUID
 from alerts import clean, reads
 from alerts.hints import frame, tell_reads
 
-from .pool import in_thread
+from .pool import command_lane
 
 if TYPE_CHECKING:
     from .feed import Feed
@@ -96,7 +96,7 @@ class Mark(Command):
     async def run(self, feed: Feed, fields: Mapping[str, Any]) -> None:
         ids = self.ids(fields)
         user, keys = feed.reader.user, feed.reader.keys
-        change = await in_thread(reads.mark, user, keys, ids, is_read=self.is_read)
+        change = await command_lane(reads.mark, user, keys, ids, is_read=self.is_read)
         if change is not None:
             await answer(feed, change)
 
@@ -116,7 +116,7 @@ class ReadAll(Command):
 
     async def run(self, feed: Feed, fields: Mapping[str, Any]) -> None:
         up_to = self.position(fields, "up_to")
-        await answer(feed, await in_thread(reads.mark_all_read, feed.reader.user, feed.reader.keys, up_to))
+        await answer(feed, await command_lane(reads.mark_all_read, feed.reader.user, feed.reader.keys, up_to))
 
 
 class ReadGroup(Command):
@@ -126,7 +126,7 @@ class ReadGroup(Command):
         group = fields.get("group")
         if not isinstance(group, str) or not 1 <= len(group) <= LONGEST_GROUP:
             self.refuse(f"group is a text of 1 to {LONGEST_GROUP} characters.")
-        change = await in_thread(reads.mark_group_read, feed.reader.user, feed.reader.keys, clean.text(group, 100))
+        change = await command_lane(reads.mark_group_read, feed.reader.user, feed.reader.keys, clean.text(group, 100))
         if change is not None:
             await answer(feed, change)
 
@@ -136,7 +136,7 @@ class Sync(Command):
 
     async def run(self, feed: Feed, fields: Mapping[str, Any]) -> None:
         ids = self.ids(fields)
-        change = await in_thread(reads.sync, feed.reader.user, feed.reader.keys, ids)
+        change = await command_lane(reads.sync, feed.reader.user, feed.reader.keys, ids)
         feed.reader.note_reads(change.version, change.unread, change.counted_up_to)
         feed.say(frame(change))
 
@@ -154,7 +154,7 @@ async def answer(feed: Feed, change: reads.Change) -> None:
         feed.reader.hear_reads(
             version=change.version, unread=change.unread, counted_up_to=change.counted_up_to, frame=frame(change)
         )
-        await in_thread(tell_reads, feed.reader.user, change)
+        await command_lane(tell_reads, feed.reader.user, change)
     else:
         feed.say(frame(change))
 

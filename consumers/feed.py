@@ -20,14 +20,15 @@ from django.db import DatabaseError
 
 from alerts import frames, reads
 from alerts.conf import conf
+from alerts.models import ReadState
 
 from .close_codes import CloseCode
 from .commands import LARGEST_FRAME, BadCommand, parse
-from .engines import Send, dropping
+from .engines import Connection, Send, dropping
 from .handshake import SUBPROTOCOL, Refused, Resume, client_address, resume_of, verify_origin
-from .identity import digest, identify, session_key_of
+from .identity import Identity, digest, identify, session_key_of
 from .pace import Pace
-from .pool import in_thread
+from .pool import people_lane
 from .tail import Batch
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Feed:
     def __init__(self, service: Service, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         self.service = service
         self.tail = service.tail
+        self.connection = Connection(send)
         self.address = client_address(scope)
         self.session_key = ""
         self.session_digest = ""
@@ -59,6 +61,7 @@ class Feed:
         self._scope = scope
         self._receive = receive
         self._send = dropping(send)
+        self._early: dict[str, Any] | None = None  # a message that came during the handshake
         self._epoch = ""
         self._gap = ""
         self._window = (conf().WINDOW, conf().WINDOW * 1024)
@@ -80,9 +83,7 @@ class Feed:
             verify_origin(self._scope)
             resume = resume_of(self._scope)
             self.session_key = session_key_of(self._scope)
-            identity = await in_thread(identify, self.session_key)
-            if identity is None:
-                raise Refused("not signed in")
+            identity = await self._identify()
         except Refused as refused:
             logger.info("refused: %s ip=%s", refused, self.address)
             await self._send({"type": "websocket.close"})
@@ -103,7 +104,7 @@ class Feed:
         logger.info("connect: user=%s ip=%s", identity.user.pk, self.address)
         writer: asyncio.Task[None] | None = None
         try:
-            await self._begin(resume)
+            await self._begin(resume, identity.read_state)
             writer = asyncio.create_task(self._write())
             await self._read()
         except DatabaseError as error:
@@ -114,6 +115,28 @@ class Feed:
             if writer is not None:
                 writer.cancel()
                 await asyncio.gather(writer, return_exceptions=True)
+            self.connection.end()
+
+    async def _identify(self) -> Identity:
+        """Who comes. Thousands may come at once: whoever gives up before it is their turn is not asked about any more.
+
+        Daphne drops a handshake after 5 s; without this the next tries would wait behind those that are over.
+        """
+        asking = asyncio.create_task(people_lane(identify, self.session_key))
+        leaving = asyncio.ensure_future(self._receive())
+        try:
+            await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if leaving.done():
+                self._early = leaving.result()
+                if self._early["type"] == "websocket.disconnect":
+                    raise Refused("gone before its turn")
+            identity = await asking
+        finally:
+            asking.cancel()
+            leaving.cancel()
+        if identity is None:
+            raise Refused("not signed in")
+        return identity
 
     # --- what the tail, the ticker and the commands ask of it: none of these waits ---
 
@@ -189,7 +212,7 @@ class Feed:
     def _is_full(self) -> bool:
         return self._count >= self._window[0] or self._bytes >= self._window[1]
 
-    async def _begin(self, resume: Resume) -> None:
+    async def _begin(self, resume: Resume, state: ReadState) -> None:
         """`hello`, and the cursor where the client wants it, or a gap where that is impossible."""
         tail = self.tail
         if resume.position is not None and resume.epoch == tail.epoch and resume.position > tail.head:
@@ -204,8 +227,7 @@ class Feed:
                 self._gap = "trimmed"
         self.cursor = head if self._gap else position
         if self.cursor < head:
-            state = await in_thread(reads.state_of, self.reader.user)
-            self._read_before = await in_thread(reads.read_ids_between, state, self.reader.keys, self.cursor, head)
+            self._read_before = await people_lane(reads.read_ids_between, state, self.reader.keys, self.cursor, head)
         self.beat_at = asyncio.get_running_loop().time() + conf().HEARTBEAT
         await self._send_text(
             frames.hello(
@@ -307,7 +329,7 @@ class Feed:
 
     async def _read(self) -> None:
         while True:
-            message = await self._receive()
+            message, self._early = self._early or await self._receive(), None
             if message["type"] == "websocket.disconnect":
                 return
             if self._closing is not None:

@@ -16,6 +16,7 @@ from django.http import HttpRequest, parse_cookie
 
 from alerts import reads
 from alerts.audiences import keys_of
+from alerts.models import ReadState
 from alerts.relay.head import read_head
 
 Scope = Mapping[str, Any]
@@ -30,13 +31,17 @@ class Identity:
     name: str
     keys: frozenset[str]
     signature: Signature
-    reads_version: int
+    read_state: ReadState
     unread: int
     counted_up_to: int  # the position up to which `unread` counts
 
     @property
     def own_key(self) -> str:
         return f"user:{self.user.pk}"
+
+    @property
+    def reads_version(self) -> int:
+        return self.read_state.version
 
 
 def session_key_of(scope: Scope) -> str:
@@ -73,8 +78,8 @@ def identify(session_key: str) -> Identity | None:
         user=user,
         name=user.get_username(),
         keys=keys,
-        signature=signatures([str(user.pk)]).get(str(user.pk), ()),
-        reads_version=state.version,
+        signature=_signature(user),
+        read_state=state,
         unread=reads.unread_count(state, keys, head),
         counted_up_to=head,
     )
@@ -83,22 +88,39 @@ def identify(session_key: str) -> Identity | None:
 def signatures(users: Sequence[str]) -> dict[str, Signature]:
     """What decides the rights of these users, in four queries for all of them. A user who is gone is missing."""
     model = get_user_model()
-    names = [n for n in ("is_active", "is_staff", "is_superuser", "password") if _has_field(model, n)]
-    rows = model._default_manager.filter(pk__in=users).values_list("pk", *names)
-    found: dict[str, Signature] = {str(pk): tuple(values) for pk, *values in rows}
-    if not _has_field(model, "groups"):
-        return found
-    rights: dict[str, set[Any]] = {user: set() for user in found}
-    for pk, permission in _links(model, "user_permissions", list(found)):
-        rights[str(pk)].add(permission)
-    members = _links(model, "groups", list(found))
-    of_group: dict[Any, list[Any]] = {}
-    granted = cast(Any, Group.permissions).through._default_manager.filter(group__in={group for _, group in members})
-    for group, permission in granted.values_list("group_id", "permission_id"):
-        of_group.setdefault(group, []).append(permission)
-    for pk, group in members:
-        rights[str(pk)].update(of_group.get(group, ()))
-    return {user: (*values, frozenset(rights[user])) for user, values in found.items()}
+    rows = model._default_manager.filter(pk__in=users).values_list("pk", *_flags())
+    found = {str(pk): tuple(values) for pk, *values in rows}
+    rights = _rights(list(found))
+    return {user: (*values, rights[user]) for user, values in found.items()}
+
+
+def _signature(user: AbstractBaseUser) -> Signature:
+    """The same of one who was read just now."""
+    key = str(user.pk)
+    return (*(getattr(user, name) for name in _flags()), _rights([key])[key])
+
+
+def _flags() -> list[str]:
+    names = ("is_active", "is_staff", "is_superuser", "password")
+    return [name for name in names if _has_field(get_user_model(), name)]
+
+
+def _rights(users: list[str]) -> dict[str, frozenset[Any]]:
+    """The permissions of each of these users, their own and those of their groups."""
+    model = get_user_model()
+    rights: dict[str, set[Any]] = {user: set() for user in users}
+    if _has_field(model, "groups"):
+        for pk, permission in _links(model, "user_permissions", users):
+            rights[str(pk)].add(permission)
+        members = _links(model, "groups", users)
+        groups = {group for _, group in members}
+        granted = cast(Any, Group.permissions).through._default_manager.filter(group__in=groups)
+        of_group: dict[Any, list[Any]] = {}
+        for group, permission in granted.values_list("group_id", "permission_id"):
+            of_group.setdefault(group, []).append(permission)
+        for pk, group in members:
+            rights[str(pk)].update(of_group.get(group, ()))
+    return {user: frozenset(found) for user, found in rights.items()}
 
 
 def _links(model: Any, name: str, users: list[str]) -> list[tuple[Any, Any]]:

@@ -133,14 +133,16 @@ class Service:
                     feed.close(CloseCode.SIGNED_OUT)
 
     async def _tick(self) -> None:
-        """Heartbeats that are due, and windows that stay full."""
+        """Heartbeats that are due, windows that stay full, peers that the server gave up."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(TICK)
             now = loop.time()
             for reader in list(self.readers.values()):
                 for feed in list(reader.feeds):
-                    if feed.full_since is not None and now - feed.full_since > PATIENCE:
+                    if feed.connection.is_given_up:
+                        feed.connection.cut()
+                    elif feed.full_since is not None and now - feed.full_since > PATIENCE:
                         feed.close(CloseCode.NEVER_ACKNOWLEDGED)
                     elif now >= feed.beat_at:
                         feed.beat()

@@ -28,7 +28,7 @@ from alerts.frames import Entry
 from alerts.relay.head import Head, new_epoch, read_head, using
 from alerts.relay.layer import GROUP, LIMIT, LOOK_WHEN_DOWN, VERSION, layer
 
-from .pool import in_thread
+from .pool import log_lane
 
 logger = logging.getLogger(__name__)
 K = TypeVar("K")
@@ -85,10 +85,10 @@ class Tail:
         self._to_refresh: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        head = await in_thread(read_head)
+        head = await log_lane(read_head)
         self._begin(head)
         after = max(head.position - AT_START, head.oldest - 1)
-        self._hold(await in_thread(feed.entries, after, head.position), after + 1)
+        self._hold(await log_lane(feed.entries, after, head.position), after + 1)
         self._tasks = [asyncio.create_task(loop()) for loop in (self._listen, self._renew, self._watch)]
 
     async def stop(self) -> None:
@@ -118,7 +118,7 @@ class Tail:
         """The next entries after a cursor that lies further back, from the database."""
         head = self.head
         if head - after > NEAR:
-            found = await in_thread(feed.entries_for, keys, after, head, min(count, BATCH))
+            found = await log_lane(feed.entries_for, keys, after, head, min(count, BATCH))
             batch = _filter(found, 0, keys, count, size, head)
             is_cut = len(found) == min(count, BATCH) or len(batch.entries) < len(found)
             return Batch(batch.entries, batch.entries[-1].position) if is_cut and batch.entries else batch
@@ -179,11 +179,11 @@ class Tail:
 
     async def _refresh(self) -> None:
         known = self.head  # a layer message may move it on while the database answers
-        head = await in_thread(read_head)
+        head = await log_lane(read_head)
         if head.epoch == self.epoch and head.position < known:
             logger.warning("The log went back from %s to %s: a new epoch begins.", known, head.position)
-            await in_thread(new_epoch, instead_of=head.epoch)
-            head = await in_thread(read_head)
+            await log_lane(new_epoch, instead_of=head.epoch)
+            head = await log_lane(read_head)
         if head.epoch != self.epoch:
             self._begin(head)
             return
@@ -207,7 +207,7 @@ class Tail:
             self._hold([], up_to + 1)
             self._wake_all()
             return
-        found = await in_thread(feed.entries, after, up_to)
+        found = await log_lane(feed.entries, after, up_to)
         if self.head == after:
             self._advance(found, up_to)
 
@@ -245,7 +245,7 @@ class Tail:
         key = (number, end)
         task = self._pages.get(key)
         if task is None:
-            task = self._pages[key] = asyncio.create_task(in_thread(feed.entries, number * PAGE, end))
+            task = self._pages[key] = asyncio.create_task(log_lane(feed.entries, number * PAGE, end))
             while len(self._pages) > PAGES:
                 self._pages.popitem(last=False)
         try:

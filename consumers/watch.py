@@ -17,7 +17,7 @@ from alerts.conf import conf
 
 from .close_codes import CloseCode
 from .identity import Identity, Signature, ended_sessions, identify, signatures
-from .pool import in_thread
+from .pool import people_lane
 
 if TYPE_CHECKING:
     from .reader import Reader
@@ -67,7 +67,7 @@ class Watch:
         if not readers:
             return
         session_keys = {feed.session_key for reader in readers.values() for feed in reader.feeds}
-        seen = await in_thread(see, list(readers), session_keys)
+        seen = await people_lane(see, list(readers), session_keys)
         for user, reader in readers.items():
             for feed in list(reader.feeds):
                 if feed.session_key in seen.ended:
@@ -81,7 +81,7 @@ class Watch:
         """Something about this user's rights changed: ask for each of their sessions, as a handshake does."""
         found: Identity | None = None
         for key in {feed.session_key for feed in reader.feeds}:
-            identity = await in_thread(identify, key)
+            identity = await people_lane(identify, key)
             if identity is None or identity.user.pk != reader.user.pk:
                 for feed in list(reader.feeds):
                     if feed.session_key == key:
@@ -95,7 +95,7 @@ class Watch:
         """The count is lost, or reads changed in a process whose hint was: the new version makes each page ask."""
         reader.is_behind = False
         try:
-            change = await in_thread(reads.sync, reader.user, reader.keys, [])
+            change = await people_lane(reads.sync, reader.user, reader.keys, [])
         except Exception:
             reader.is_behind = True
             raise

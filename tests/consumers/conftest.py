@@ -15,10 +15,8 @@ from django.db import connections
 from accounts.models import User
 from alerts.events import muted
 from consumers.feed import Feed
-from consumers.pool import executor, in_thread
+from consumers.pool import LANES, Lane, people_lane
 from consumers.service import Service
-
-THREADS = 4
 
 
 def session_of(user: User) -> str:
@@ -46,13 +44,18 @@ async def service(transactional_db: None) -> AsyncIterator[Service]:
 
 def close_connections() -> None:
     """Each thread of the pool has its own, which would keep the test database from going."""
-    together = Barrier(THREADS)
+    for lane in LANES:
+        close_connections_of(lane)
+
+
+def close_connections_of(lane: Lane) -> None:
+    together = Barrier(lane.threads)
 
     def close() -> None:
         together.wait(10)
         connections.close_all()
 
-    for closing in [executor.submit(close) for _ in range(THREADS)]:
+    for closing in [lane.executor.submit(close) for _ in range(lane.threads)]:
         closing.result()
 
 
@@ -115,7 +118,7 @@ async def browse(service: Service) -> AsyncIterator[Callable[..., Awaitable[Brow
     opened: list[Browser] = []
 
     async def open_one(user: User, query: str = "", *, says: Iterable[dict[str, Any]] = ()) -> Browser:
-        session = await in_thread(session_of, user)
+        session = await people_lane(session_of, user)
         browser = Browser(service, session, query)
         opened.append(browser)
         for command in says:

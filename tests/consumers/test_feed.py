@@ -10,7 +10,7 @@ from alerts.outbox import record
 from alerts.relay.bell import bell
 from consumers.close_codes import CloseCode
 from consumers.feed import MOST_UNSENT
-from consumers.pool import in_thread
+from consumers.pool import people_lane
 from tests.consumers.conftest import Browser, session_of
 
 
@@ -41,7 +41,7 @@ async def test_never_more_than_a_window_is_unacknowledged_and_all_comes_in_the_e
     settings.ALERTS = settings.ALERTS | {"WINDOW": 6}
     dice = random.Random(seed)
     browser = await browse(ann)
-    head = await in_thread(write, f"user:{ann.pk}", 30)
+    head = await people_lane(write, f"user:{ann.pk}", 30)
     await browser.until(lambda: len(positions(browser)) == 6)
     acknowledged = 0
     while positions(browser)[-1] < head:
@@ -57,7 +57,7 @@ async def test_never_more_than_a_window_is_unacknowledged_and_all_comes_in_the_e
 async def test_the_window_is_full_in_bytes_before_it_is_in_number(browse, ann, settings):
     settings.ALERTS = settings.ALERTS | {"WINDOW": 10}
     browser = await browse(ann)
-    head = await in_thread(write, f"user:{ann.pk}", 8, "x" * 3_500)
+    head = await people_lane(write, f"user:{ann.pk}", 8, "x" * 3_500)
     await browser.until(lambda: positions(browser))
     await answered(browser)
     await answered(browser)
@@ -70,7 +70,7 @@ async def test_the_window_is_full_in_bytes_before_it_is_in_number(browse, ann, s
 
 async def test_an_ack_of_a_part_of_a_frame_frees_the_bytes_of_that_part(browse, ann, settings, service):
     settings.ALERTS = settings.ALERTS | {"WINDOW": 10}
-    head = await in_thread(write, f"user:{ann.pk}", 8, "x" * 3_500)
+    head = await people_lane(write, f"user:{ann.pk}", 8, "x" * 3_500)
     await service.tail.refresh()
     browser = await browse(ann, f"epoch={service.tail.epoch}&position={head - 8}")
     await browser.until(lambda: len(positions(browser)) == 3)
@@ -83,7 +83,7 @@ async def test_an_ack_of_a_part_of_a_frame_frees_the_bytes_of_that_part(browse, 
 
 async def test_an_ack_frees_only_what_was_sent_and_only_once(browse, ann):
     browser = await browse(ann)
-    head = await in_thread(write, f"user:{ann.pk}", 3)
+    head = await people_lane(write, f"user:{ann.pk}", 3)
     await browser.until(lambda: len(positions(browser)) == 3)
     feed = browser.feed
     assert [feed.frees(position) for position in (head - 3, head - 2, head, head + 1)] == [False, True, True, False]
@@ -98,14 +98,14 @@ async def test_what_is_trimmed_away_behind_a_full_window_is_a_gap_and_the_window
 ):
     settings.ALERTS = settings.ALERTS | {"WINDOW": 2}
     browser = await browse(ann)
-    head = await in_thread(write, f"user:{ann.pk}", 6)
+    head = await people_lane(write, f"user:{ann.pk}", 6)
     await browser.until(lambda: len(positions(browser)) == 2)
-    await in_thread(LogHead.objects.update, oldest=head)
+    await people_lane(LogHead.objects.update, oldest=head)
     await service.tail.refresh()
     browser.feed.look()
     await browser.until(lambda: browser.frames[-1]["type"] == "gap")
     assert (browser.frames[-1]["reason"], browser.frames[-1]["head"]) == ("trimmed", head)
-    await in_thread(write, f"user:{ann.pk}", 2)
+    await people_lane(write, f"user:{ann.pk}", 2)
     await browser.until(lambda: positions(browser)[-2:] == [head + 1, head + 2])
 
 
@@ -121,7 +121,7 @@ async def test_who_takes_no_answers_is_closed_before_they_pile_up(browse, ann):
 
 
 async def test_hello_comes_before_the_answer_to_a_command_that_was_quicker(browse, ann, service):
-    head = await in_thread(write, f"user:{ann.pk}", 3)
+    head = await people_lane(write, f"user:{ann.pk}", 3)
     await service.tail.refresh()
     browser = await browse(ann, f"epoch={service.tail.epoch}&position={head - 3}", says=[{"type": "ping"}])
     await browser.until(lambda: any(frame["type"] == "heartbeat" for frame in browser.frames))
@@ -130,9 +130,9 @@ async def test_hello_comes_before_the_answer_to_a_command_that_was_quicker(brows
 
 
 async def test_hello_comes_before_a_goodbye_that_was_quicker(ann, service):
-    head = await in_thread(write, f"user:{ann.pk}", 3)
+    head = await people_lane(write, f"user:{ann.pk}", 3)
     await service.tail.refresh()
-    session = await in_thread(session_of, ann)
+    session = await people_lane(session_of, ann)
     browser = Browser(service, session, f"epoch={service.tail.epoch}&position={head - 3}")
     for _ in range(100_000):
         await asyncio.sleep(0)
@@ -146,9 +146,9 @@ async def test_hello_comes_before_a_goodbye_that_was_quicker(ann, service):
 
 
 async def test_no_heartbeat_comes_before_hello(monkeypatch, ann, quick_ticks, service):
-    head = await in_thread(write, f"user:{ann.pk}", 3)
+    head = await people_lane(write, f"user:{ann.pk}", 3)
     await service.tail.refresh()
-    session = await in_thread(session_of, ann)
+    session = await people_lane(session_of, ann)
     state_of = reads.state_of
 
     def slowly(*given):
@@ -164,7 +164,7 @@ async def test_no_heartbeat_comes_before_hello(monkeypatch, ann, quick_ticks, se
 
 async def test_a_command_after_the_end_is_not_obeyed(browse, ann):
     browser = await browse(ann)
-    head = await in_thread(write, f"user:{ann.pk}", 3)
+    head = await people_lane(write, f"user:{ann.pk}", 3)
     await browser.until(lambda: len(positions(browser)) == 3)
     browser.takes.clear()
     browser.feed.beat()
@@ -175,7 +175,7 @@ async def test_a_command_after_the_end_is_not_obeyed(browse, ann):
     browser.takes.set()
     await browser.until(lambda: browser.code is not None)
     assert [frame["type"] for frame in browser.frames][-1] == "bye"
-    assert (await in_thread(reads.state_of, ann)).version == 0
+    assert (await people_lane(reads.state_of, ann)).version == 0
 
 
 async def test_after_goodbye_nothing_more_is_sent(browse, ann, service):
@@ -183,7 +183,7 @@ async def test_after_goodbye_nothing_more_is_sent(browse, ann, service):
     browser.feed.close(CloseCode.SIGNED_OUT)
     await browser.until(lambda: browser.code is not None)
     sent = len(browser.sent)
-    await in_thread(write, f"user:{ann.pk}", 3)
+    await people_lane(write, f"user:{ann.pk}", 3)
     await service.tail.refresh()
     browser.say(type="ping")
     await asyncio.sleep(0.1)
@@ -192,8 +192,8 @@ async def test_after_goodbye_nothing_more_is_sent(browse, ann, service):
 
 @pytest.mark.parametrize(("back", "kinds"), [(3, ["hello", "gap"]), (2, ["hello", "alerts"])])
 async def test_whoever_has_all_that_was_trimmed_away_resumes(browse, ann, service, back, kinds):
-    head = await in_thread(write, f"user:{ann.pk}", 5)
-    await in_thread(LogHead.objects.update, oldest=head - 1)
+    head = await people_lane(write, f"user:{ann.pk}", 5)
+    await people_lane(LogHead.objects.update, oldest=head - 1)
     await service.tail.refresh()
     browser = await browse(ann, f"epoch={service.tail.epoch}&position={head - back}")
     await browser.until(lambda: len(browser.frames) > 1)

@@ -3,7 +3,7 @@ from alerts.audiences import keys_of
 from alerts.models import Alert, LogHead
 from alerts.outbox import record
 from alerts.relay.bell import bell
-from consumers.pool import in_thread
+from consumers.pool import people_lane
 from consumers.watch import Watch
 
 
@@ -19,8 +19,8 @@ def counted(user) -> int:
 
 async def test_the_count_follows_the_tail_without_asking_the_database(browse, ann, service):
     reader = (await browse(ann)).feed.reader
-    head = await in_thread(write, f"user:{ann.pk}", 3)
-    await in_thread(write, "user:0", 2)
+    head = await people_lane(write, f"user:{ann.pk}", 3)
+    await people_lane(write, "user:0", 2)
     await service.tail.refresh()
     assert (reader.unread, reader.head, reader.is_behind) == (3, head + 2, False)
 
@@ -28,17 +28,17 @@ async def test_the_count_follows_the_tail_without_asking_the_database(browse, an
 async def test_a_leap_of_the_log_too_far_to_count_is_counted_by_the_database(browse, ann, service, monkeypatch):
     monkeypatch.setattr("consumers.tail.NEAR", 10)
     reader = (await browse(ann)).feed.reader
-    await in_thread(write, f"user:{ann.pk}", 2)
+    await people_lane(write, f"user:{ann.pk}", 2)
     await service.tail.refresh()
     assert reader.unread == 2
-    await in_thread(write, f"user:{ann.pk}", 30)
+    await people_lane(write, f"user:{ann.pk}", 30)
     await service.tail.refresh()
     assert reader.is_behind or reader.unread == 32
     await Watch(service).round()
     assert (reader.unread, reader.is_behind) == (32, False)
-    await in_thread(write, f"user:{ann.pk}", 1)
+    await people_lane(write, f"user:{ann.pk}", 1)
     await service.tail.refresh()
-    assert reader.unread == 33 == await in_thread(counted, ann)
+    assert reader.unread == 33 == await people_lane(counted, ann)
 
 
 def restore(to: int) -> None:
@@ -49,10 +49,10 @@ def restore(to: int) -> None:
 async def test_a_log_that_went_back_is_counted_anew(browse, ann, service):
     browser = await browse(ann)
     reader = browser.feed.reader
-    head = await in_thread(write, f"user:{ann.pk}", 5)
+    head = await people_lane(write, f"user:{ann.pk}", 5)
     await service.tail.refresh()
     assert reader.unread == 5
-    await in_thread(restore, head - 2)
+    await people_lane(restore, head - 2)
     await service.tail.refresh()
     assert reader.head == head - 2
     await browser.until(lambda: browser.frames[-1]["type"] == "gap")
@@ -62,10 +62,10 @@ async def test_a_log_that_went_back_is_counted_anew(browse, ann, service):
 
 async def test_a_count_that_a_newer_change_overtook_is_let_go_and_made_again(browse, ann, service):
     reader = (await browse(ann)).feed.reader
-    head = await in_thread(write, f"user:{ann.pk}", 4)
+    head = await people_lane(write, f"user:{ann.pk}", 4)
     await service.tail.refresh()
-    late = await in_thread(reads.sync, ann, reader.keys, [])
-    change = await in_thread(reads.mark_all_read, ann, reader.keys, head)
+    late = await people_lane(reads.sync, ann, reader.keys, [])
+    change = await people_lane(reads.mark_all_read, ann, reader.keys, head)
     reader.hear_reads(version=change.version, unread=change.unread, counted_up_to=head, frame='{"type":"reads"}')
     reader.note_reads(late.version, late.unread, late.counted_up_to)
     assert (reader.reads_version, reader.unread, reader.is_behind) == (1, 0, True)

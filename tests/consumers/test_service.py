@@ -7,7 +7,7 @@ from accounts.models import User
 from alerts.events import muted
 from alerts.outbox import record
 from alerts.relay.bell import bell
-from consumers.pool import in_thread
+from consumers.pool import people_lane
 
 
 @pytest.fixture
@@ -30,10 +30,10 @@ async def test_one_connection_too_many_of_a_user_is_refused_and_the_others_go_on
     assert third.code == 4509
     assert third.frames == [{"type": "bye", "reason": "too_many_connections", "retry_after": 0.0}]
     assert f"limit: too_many_connections user={ann.pk} ip=203.0.113.7" in log.text
-    await in_thread(write, f"user:{ann.pk}")
+    await people_lane(write, f"user:{ann.pk}")
     await first.until(lambda: first.frames[-1]["type"] == "alerts")
     with muted():
-        bea = await in_thread(User.objects.create_user, "bea")
+        bea = await people_lane(User.objects.create_user, "bea")
     assert (await browse(bea)).frames[0]["type"] == "hello"
 
 
@@ -57,7 +57,7 @@ async def test_a_window_full_for_too_long_is_closed_with_4009(browse, ann, setti
     monkeypatch.setattr("consumers.service.PATIENCE", 0.5)
     settings.ALERTS = settings.ALERTS | {"WINDOW": 2}
     browser = await browse(ann)
-    await in_thread(write, f"user:{ann.pk}", 5)
+    await people_lane(write, f"user:{ann.pk}", 5)
     await browser.until(lambda: browser.code is not None)
     assert browser.code == 4009
     assert browser.frames[-1]["reason"] == "never_acknowledged"
@@ -70,7 +70,7 @@ async def test_a_window_that_is_acknowledged_is_never_closed(browse, ann, settin
     settings.ALERTS = settings.ALERTS | {"WINDOW": 2}
     browser = await browse(ann)
     for _ in range(4):
-        await in_thread(write, f"user:{ann.pk}", 2)
+        await people_lane(write, f"user:{ann.pk}", 2)
         await asyncio.sleep(0.4)
         position = [frame for frame in browser.frames if frame["type"] == "alerts"][-1]["position"]
         browser.say(type="ack", position=position, seen=True)

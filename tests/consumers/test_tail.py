@@ -12,7 +12,7 @@ from alerts.outbox import record
 from alerts.relay.bell import bell
 from alerts.relay.head import new_epoch, read_head
 from alerts.relay.layer import GROUP, layer
-from consumers.pool import in_thread
+from consumers.pool import people_lane
 from consumers.tail import BATCH, Tail, _SqliteFile
 
 KEYS = frozenset({"everyone", "staff"})
@@ -125,7 +125,7 @@ async def test_what_is_no_message_of_the_log_is_a_hint(tail, hints):
 @pytest.fixture
 async def real(service) -> Tail:
     """The tail of a running service, on a log of three."""
-    await in_thread(write, 3)
+    await people_lane(write, 3)
     await service.tail.refresh()
     return service.tail
 
@@ -139,26 +139,26 @@ def write(count: int, audience: str = "everyone") -> int:
 @pytest.fixture
 async def deaf(service, hints) -> Tail:
     """A tail on a log of three that hears nothing but what a test tells it."""
-    await in_thread(write, 3)
+    await people_lane(write, 3)
     tail = Tail(hints.append)
     await tail.refresh()
     return tail
 
 
 async def test_it_fetches_what_does_not_follow_on(deaf):
-    head = await in_thread(write, 3)
+    head = await people_lane(write, 3)
     await deaf._hear(message(entry(head), epoch=deaf.epoch))
     assert positions(deaf, 3) == ([4, 5, 6], 6)
 
 
 async def test_a_range_without_frames_is_fetched(deaf):
-    head = await in_thread(write, 2)
+    head = await people_lane(write, 2)
     await deaf._hear({"v": 1, "epoch": deaf.epoch, "first": head - 1, "last": head, "frames": []})
     assert positions(deaf, 3) == ([4, 5], 5)
 
 
 async def test_an_unknown_version_is_a_bare_bell(deaf):
-    await in_thread(write, 1)
+    await people_lane(write, 1)
     await deaf._hear({"v": 2, "anything": "else"})
     assert deaf.head == 4
 
@@ -166,7 +166,7 @@ async def test_an_unknown_version_is_a_bare_bell(deaf):
 async def test_another_epoch_begins_anew(real):
     woken = Woken()
     real.add(woken)
-    epoch = await in_thread(new_epoch)
+    epoch = await people_lane(new_epoch)
     await real._hear(message(entry(9), epoch=epoch))
     assert real.epoch == epoch
     assert woken.looks == 1
@@ -176,7 +176,7 @@ async def test_another_epoch_begins_anew(real):
 async def test_it_finds_by_itself_what_no_message_told_of(real):
     woken = Woken()
     real.add(woken)
-    head = await in_thread(write, 1)
+    head = await people_lane(write, 1)
     for _ in range(250):
         await asyncio.sleep(0.02)
         if woken.positions:
@@ -197,7 +197,7 @@ async def test_who_asks_during_a_look_at_the_head_gets_a_later_one(real, monkeyp
     monkeypatch.setattr("consumers.tail.read_head", slowly)
     early = asyncio.create_task(real.refresh())
     await asyncio.to_thread(has_read.wait, 10)
-    head = await in_thread(write, 1)
+    head = await people_lane(write, 1)
     late = [asyncio.create_task(real.refresh()) for _ in range(3)]
     await asyncio.sleep(0)
     may_answer.set()
@@ -207,7 +207,7 @@ async def test_who_asks_during_a_look_at_the_head_gets_a_later_one(real, monkeyp
 
 @pytest.mark.parametrize("far", [10, 300, 1_200])
 async def test_a_cursor_further_back_reads_from_the_database(service, far):
-    head = await in_thread(write, far)
+    head = await people_lane(write, far)
     tail = service.tail
     await tail.refresh()
     tail._hold([], tail.head + 1)
@@ -232,7 +232,7 @@ async def test_it_hears_again_after_the_layer_forgot_it(memory_layer, browse, an
     browser = await browse(ann)
     memory_layer.groups[GROUP].clear()
     await asyncio.sleep(0.2)
-    assert await in_thread(layer.send, {"ended": browser.feed.session_digest})
+    assert await people_lane(layer.send, {"ended": browser.feed.session_digest})
     await browser.until(lambda: browser.code == 4501)
 
 

@@ -19,7 +19,7 @@ from alerts.models import Alert
 from alerts.outbox import record
 from alerts.relay.bell import bell
 from consumers.commands import MOST_IDS, BadCommand, parse, registered
-from consumers.pool import executor
+from consumers.pool import command_lane
 
 PROTOCOL = Path(__file__).parent.parent.parent / "docs" / "protocol.md"
 UID = "00000000-0000-4000-8000-000000000000"
@@ -182,13 +182,13 @@ def desk():
 
 
 def close_connections_of_the_pool():
-    barrier = Barrier(executor._max_workers)
+    barrier = Barrier(command_lane.threads)
 
     def close():
         barrier.wait(10)
         connections.close_all()
 
-    wait([executor.submit(close) for _ in range(executor._max_workers)])
+    wait([command_lane.executor.submit(close) for _ in range(command_lane.threads)])
 
 
 @pytest.mark.django_db(transaction=True)

@@ -81,6 +81,13 @@ class Stage:
         command = ["--seed", self.seed, *arguments, "--journals", *journals]
         return self.site.start_module(f"tests.faults.{module}", *command, **settings)
 
+    def record(self, name: str, alerts: int, *, size: int = 0, rate: float = 1e6, **settings: str) -> Process:
+        """A process that records alerts for all staff; see tests/faults/recorder.py."""
+        journal = self._journal(name)
+        arguments = ["--journal", str(journal.file), "--name", name, "--alerts", str(alerts)]
+        arguments += ["--size", str(size), "--rate", str(rate)]
+        return self.site.start_module("tests.faults.recorder", *arguments, **settings)
+
     async def write_through_pages(
         self, name: str, acts: int, visitor: Visitor, *, pause: float = 0.01, took: list[float] | None = None
     ) -> None:
