@@ -3,8 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db import transaction
-from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from .models import Post, Tag
@@ -26,9 +24,3 @@ class PostAdmin(admin.ModelAdmin[Post]):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"author": request.user.pk, **super().get_changeform_initial_data(request)}
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Post]) -> None:
-        """One act. The rows are locked first, so that of two bulk deletes at once only one reports a row (trap X21)."""
-        with transaction.atomic():
-            list(Post.objects.filter(pk__in=queryset.values("pk")).order_by("pk").select_for_update().values_list("pk"))
-            queryset.delete()

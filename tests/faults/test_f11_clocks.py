@@ -1,4 +1,4 @@
-"""F11: the wall clock of one process jumps while it runs. Nobody notices: order, leases and sockets ask other clocks."""
+"""F11: the wall clock of one process jumps while it runs. Order, leases and sockets ask other clocks."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import Any, Literal
 
 import psycopg
 import pytest
@@ -54,7 +54,7 @@ async def test_sockets_and_order_outlive_a_clock_that_jumps(
 ):
     stage = mailing_stage
     clock = Clock(stage.site.directory)
-    settings: dict[Victim, dict[str, str]] = {victim: clock.settings}
+    settings: dict[Victim, dict[str, Any]] = {victim: clock.settings}
     servers = [stage.serve("uvicorn", **settings.get("web", {})), stage.serve("uvicorn")]
     stage.relay(**settings.get("relay", {}))
     steps = ["+0", *JUMPS, "+0"]
