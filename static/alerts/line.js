@@ -202,7 +202,8 @@ export class Line {
     // A page further back than what is kept: everything since is sent again, and whoever has it drops it. A page of
     // another epoch: one of us is out of date, and a new handshake tells.
     if (!isWithin) this.#resume(epoch === this.epoch ? { epoch, position } : this);
-    else this.connection.send({ type: "ping" }); // its answer counts what is unread, for every tab
+    // Its answer counts what is unread, for every tab. One is enough for all who join at once.
+    else if (this.state.name === "live") this.connection.hurry();
   }
 
   #resume({ epoch, position }) {
