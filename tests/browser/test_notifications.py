@@ -83,9 +83,11 @@ async def test_a_storm_is_six_notifications_and_no_more(hidden, shell):
     assert len(await shown(hidden, 1)) == 6 or await hidden.evaluate(SHOWN) == ["6 new alerts"]
 
 
-async def test_a_batch_is_one_notification(hidden, shell):
+async def test_batches_are_one_notification_whose_count_adds_up(hidden, shell):
     shell("with transaction.atomic(): tell(5, 'test.one'); tell(5, 'test.two')")
     assert await shown(hidden, 1) == ["10 new alerts"]
+    shell("with transaction.atomic(): tell(5, 'test.three'); tell(4, 'test.four')")
+    assert await shown(hidden, 1) == ["19 new alerts"]
 
 
 async def test_the_least_level_is_the_users_own_and_stays(people, hidden, shell):
