@@ -105,6 +105,32 @@ async def test_the_least_level_is_the_users_own_and_stays(people, hidden, shell)
     assert await hidden.evaluate("document.querySelector('.notify-level').value") == "warning"
 
 
+async def test_a_level_chosen_in_one_tab_counts_in_the_one_that_notifies(tabs, hidden, shell):
+    other = await tabs.open(await hidden.evaluate("location.href"))
+    await other.until(LIVE)
+    await other.evaluate(
+        "(() => { const level = document.querySelector('.notify-level'); level.value = 'critical';"
+        "level.dispatchEvent(new Event('change')); })()"
+    )
+    await hidden.until("document.querySelector('.notify-level').value === 'critical'")
+    await tabs.open()
+    await other.until("document.visibilityState === 'hidden'")
+    shell("tell(1, 'test.quiet'); tell(1, 'test.loud', level='critical')")
+    assert await shown(hidden, 1) == ["Number 0"]
+
+
+async def test_the_panel_does_not_say_that_a_test_was_sent_when_none_was(browser, people):
+    server = people.serve()
+    window = await open_window(browser, server.url, people.sign_in(server, "staff"))
+    await window.grant_permissions(["notifications"])
+    await window.add_init_script("navigator.serviceWorker.register = async () => { throw new Error('refused'); }")
+    page = await window.new_page()
+    await page.goto("/")
+    await page.click("#notify summary")
+    await page.click(".notify-test")
+    await expect(page.locator(".notify-told")).to_contain_text("No test could be sent")
+
+
 async def test_a_click_on_a_notification_goes_to_the_alert(browser, people, shell, open_dashboard):
     server = people.serve()
     staff = await open_dashboard(server, people.sign_in(server, "staff"))
