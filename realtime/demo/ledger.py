@@ -44,7 +44,7 @@ class Ledger:
         return self._expected.total()
 
     def found(self) -> Counter[Entry]:
-        """The alerts of this demo's people and posts; others may be at work on the site, and on these posts, as well."""
+        """The alerts of this demo's people and posts; others may be at work on the site, and on these, as well."""
         found: Counter[Entry] = Counter()
         kept = self._posts - self._deleted
         removed = kept - {str(key) for key in Post.objects.filter(pk__in=kept).values_list("pk", flat=True)}
