@@ -11,6 +11,7 @@ from .models import User
 class UserAdmin(DjangoUserAdmin[User]):
     add_form = UserAddForm
     form = UserEditForm
+    readonly_fields = ("last_login", "date_joined")  # facts; Django's fields for them have no label of their own
     add_fieldsets = (
         (
             None,

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from . import feed, reads
+from . import clean, feed, reads
 from .audiences import keys_of
 from .hints import tell_reads
 from .preferences import LEVELS, level_of, set_level
@@ -31,7 +31,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     before = request.GET.get("before", "")
     if before and not (before.isdecimal() and before.isascii() and len(before) <= 18):
         raise Http404("before is a position, a whole number")
-    group = request.GET.get("group", "")[:GROUP]
+    group = clean.text(request.GET.get("group", ""), GROUP)
     user = _user(request)
     page = feed.page(user, before=int(before) if before else None, group=group)
     context = {"page": page, "group": group, "level": level_of(user), "levels": LEVELS}

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Max
 
 from alerts.models import Alert
+from posts.models import Post
 
 Entry = tuple[str, frozenset[str]]  # kind, keys of the rows it tells of
 USER_KINDS = ("user.registered", "user.welcome")
@@ -21,6 +22,7 @@ class Ledger:
         self._expected: Counter[Entry] = Counter()
         self._users: set[str] = set()
         self._posts: set[str] = set()
+        self._deleted: set[str] = set()
 
     def registered(self, user: Any) -> None:
         self._users.add(str(user.pk))
@@ -33,19 +35,24 @@ class Ledger:
 
     def deleted(self, keys: Iterable[int]) -> None:
         """One act, however many rows it had."""
-        self._expected["post.deletion", frozenset(map(str, keys))] += 1
+        rows = frozenset(map(str, keys))
+        self._deleted |= rows
+        self._expected["post.deletion", rows] += 1
 
     @property
     def expected(self) -> int:
         return self._expected.total()
 
     def found(self) -> Counter[Entry]:
-        """The alerts of this demo's people and posts; others may be at work on the site as well."""
+        """The alerts of this demo's people and posts; others may be at work on the site, and on these, as well."""
         found: Counter[Entry] = Counter()
+        kept = self._posts - self._deleted
+        removed = kept - {str(key) for key in Post.objects.filter(pk__in=kept).values_list("pk", flat=True)}
         alerts = Alert.objects.filter(seq__gt=self._since, kind__in=(*USER_KINDS, *POST_KINDS))
         for kind, subjects in alerts.values_list("kind", "subjects"):
             keys = frozenset(subject["pk"] for subject in subjects)
-            if keys & (self._users if kind in USER_KINDS else self._posts):
+            is_others = kind == "post.deletion" and keys & removed
+            if not is_others and keys & (self._users if kind in USER_KINDS else self._posts):
                 found[kind, keys] += 1
         return found
 

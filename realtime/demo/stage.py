@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ class Stage:
         self.people: list[Person] = []
         self.done: Counter[str] = Counter()
         self._run = next_run()
-        self._titles = 0
+        self._names = self._titles = 0
 
     @property
     def posts(self) -> list[Post]:
@@ -48,11 +49,20 @@ class Stage:
 
     def act(self) -> str:
         """Do one thing, and say what it was."""
+        self._look_around()
         name = self._choose()
         by_page = self.random.random() < 0.5
         words = self._deeds[name](self, bool(self.url) and by_page)
         self.done[name] += 1
         return words
+
+    def _look_around(self) -> None:
+        """Whoever watches may have removed a post or a person: the story goes on without."""
+        users = set(User.objects.filter(pk__in=[p.user.pk for p in self.people]).values_list("pk", flat=True))
+        posts = set(Post.objects.filter(pk__in=[post.pk for post in self.posts]).values_list("pk", flat=True))
+        self.people = [person for person in self.people if person.user.pk in users]
+        for person in self.people:
+            person.posts = [post for post in person.posts if post.pk in posts]
 
     def _choose(self) -> str:
         posts = len(self.posts)
@@ -69,8 +79,10 @@ class Stage:
         return self.random.choices(list(possible), weights=list(possible.values()))[0]
 
     def _register(self, by_page: bool) -> str:
-        username = f"{self.random.choice(NAMES)}.demo{self._run}.{len(self.people) + 1}"
-        email, password = f"{username}@example.org", f"demo-{self.random.getrandbits(64):x}"
+        self._names += 1
+        username = f"{self.random.choice(NAMES)}.demo{self._run}.{self._names}"
+        # Not of the seed, which is told: nobody is to sign in as one of them.
+        email, password = f"{username}@example.org", secrets.token_urlsafe()
         browser = Browser(self.url)
         if by_page:
             self._by_page(lambda: browser.register(username, email, password))

@@ -48,7 +48,7 @@ async function keepLevel(level) {
   const body = new URLSearchParams({ level, csrfmiddlewaretoken: token });
   const response = await fetch(main.dataset.preferences, { method: "POST", body });
   if (!response.ok) throw new Error(`the server answered ${response.status}`);
-  notifications.level = level;
+  notifications.setLevel(level);
 }
 
 const status = new Status(main.querySelector("#status"), { onTryNow: () => line.hurry() });
@@ -67,6 +67,7 @@ const { feed, line, notifications } = connect(main.dataset, startOf(main), {
   reload,
   onState: (state) => status.show(state),
   onPermission: (state) => panel.show(state),
+  onLevel: (level) => panel.choose(level),
 });
 
 list.list.addEventListener("click", (event) => {
@@ -78,9 +79,11 @@ list.list.addEventListener("click", (event) => {
   else feed.setRead(id, !isRead(card));
 });
 readAll.addEventListener("click", () => feed.readAll());
-// A click on a notification, told by the service worker.
-navigator.serviceWorker?.addEventListener("message", (event) => {
-  if (event.data.type === "open" && !list.focus(event.data.id)) location.href = event.data.url;
+// A click on a notification, told by the service worker. One of many alerts, or of none, has no id: it leads to the newest.
+navigator.serviceWorker?.addEventListener("message", ({ data: { type, id, url } }) => {
+  if (type !== "open") return;
+  const isHere = id ? list.focus(id) : !newest;
+  if (!isHere) location.href = url;
 });
 
 count(feed.unread);

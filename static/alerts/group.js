@@ -47,12 +47,16 @@ export class Group {
       if (!response.ok) throw new Error(`the page answered ${response.status}`);
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const cards = [...page.querySelectorAll("#alerts .alert")].reverse();
+      const loaded = new Set(cards.map((card) => addressOf(card.dataset.id)));
+      // What came while the page was on its way, and is not on it.
+      const newer = [...this.list.children].filter((item) => !loaded.has(item.querySelector("a").getAttribute("href")));
       this.list.replaceChildren();
       this.#list(cards.map((card) => ({
         id: card.dataset.id,
         title: card.querySelector(".alert-link").textContent,
         created: card.querySelector("time").dateTime,
       })));
+      this.list.prepend(...newer);
     } catch (error) {
       console.warn("The list of a group could not be loaded:", error.message);
       this.list.replaceChildren(Object.assign(document.createElement("li"), { textContent: "The list could not be loaded just now. Try again." }));
@@ -69,7 +73,7 @@ export class Group {
   /** Newest on top. */
   #list(alerts) {
     for (const { id, title, created } of alerts.slice(-MOST_LISTED)) {
-      const link = Object.assign(document.createElement("a"), { href: `/alerts/${encodeURIComponent(id)}/`, textContent: title });
+      const link = Object.assign(document.createElement("a"), { href: addressOf(id), textContent: title });
       const time = Object.assign(document.createElement("time"), { className: "muted" });
       setTime(time, created);
       const item = document.createElement("li");
@@ -78,4 +82,8 @@ export class Group {
     }
     while (this.list.childElementCount > MOST_LISTED) this.list.lastElementChild.remove();
   }
+}
+
+function addressOf(id) {
+  return `/alerts/${encodeURIComponent(id)}/`;
 }

@@ -14,6 +14,7 @@ const PATIENCE = 2000; // milliseconds a leader may take to welcome a tab
 const TRIES = 3; // unanswered joins after which the leader counts as dead
 const SILENCE = 60_000; // milliseconds without a word of the leader after which it is asked for one
 const MOST_KEPT = 500; // alerts kept for tabs that join
+const SOMEBODY_ELSE = { name: "ended", reason: "somebody-else", words: "Somebody else is signed in now. Reload the page." };
 
 export class Line {
   /**
@@ -22,7 +23,7 @@ export class Line {
    * that no tab has seen.
    */
   constructor({ user, socketUrl, sessionUrl, place, onFrame, onState, onNew = () => {} }) {
-    Object.assign(this, { socketUrl, sessionUrl, place, onFrame, onState, onNew });
+    Object.assign(this, { user, socketUrl, sessionUrl, place, onFrame, onState, onNew });
     this.name = `alerts-${VERSION}-${user}`;
     this.id = Math.random().toString(36).slice(2);
     this.channel = null;
@@ -202,7 +203,8 @@ export class Line {
     // A page further back than what is kept: everything since is sent again, and whoever has it drops it. A page of
     // another epoch: one of us is out of date, and a new handshake tells.
     if (!isWithin) this.#resume(epoch === this.epoch ? { epoch, position } : this);
-    else this.connection.send({ type: "ping" }); // its answer counts what is unread, for every tab
+    // Its answer counts what is unread, for every tab. One is enough for all who join at once.
+    else if (this.state.name === "live") this.connection.hurry();
   }
 
   #resume({ epoch, position }) {
@@ -211,6 +213,11 @@ export class Line {
   }
 
   #pass(frame, text) {
+    if (frame.type === "hello" && String(frame.user.id) !== this.user) {
+      // The cookie has changed while the line was down: what comes now is not for this page.
+      this.#tell(SOMEBODY_ELSE);
+      return;
+    }
     if (frame.type === "hello") this.epoch = frame.epoch;
     if (frame.type === "gap") this.#jump(frame);
     const fresh = frame.type === "alerts" ? frame.alerts.filter((alert) => alert.position > this.told) : [];

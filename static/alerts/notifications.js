@@ -4,12 +4,18 @@ const RANKS = { info: 0, success: 1, warning: 2, critical: 3, none: 4 };
 const MOST_SINGLY = 5; // of one batch; more are told of in one notification
 
 export class Notifications {
-  /** `level` is the least that is shown, `onState(state)` hears every change of it; see `state`. */
-  constructor({ workerUrl, level, onState }) {
-    this.workerUrl = workerUrl;
-    this.level = level;
-    this.onState = onState;
+  /**
+   * `user` is the id of who is signed in, `level` the least that is shown. `onState(state)` hears every change of it, see
+   * `state`; `onLevel(level)` a level that another tab has kept.
+   */
+  constructor({ user, workerUrl, level, onState, onLevel }) {
+    Object.assign(this, { workerUrl, level, onState });
     this.worker = null;
+    this.tabs = window.BroadcastChannel ? new BroadcastChannel(`alerts-level-${user}`) : null;
+    this.tabs?.addEventListener("message", (event) => {
+      this.level = event.data;
+      onLevel(event.data);
+    });
   }
 
   /** insecure, unsupported, unasked, granted or denied. */
@@ -23,9 +29,15 @@ export class Notifications {
     this.onState(this.state);
     if (["insecure", "unsupported"].includes(this.state)) return;
     if (this.state === "granted") await this.#register();
-    // Changed in the browser's own settings, or in another tab.
-    const permission = await navigator.permissions?.query({ name: "notifications" });
+    // Changed in the browser's own settings, or in another tab. Not every browser lets a page ask for this one.
+    const permission = await navigator.permissions?.query({ name: "notifications" }).catch(() => null);
     permission?.addEventListener("change", () => this.#changed());
+  }
+
+  /** Here and in this browser's other tabs: it is one of them that notifies, and not always this one. */
+  setLevel(level) {
+    this.level = level;
+    this.tabs?.postMessage(level);
   }
 
   /** Call it from a click: browsers ask the person nothing otherwise. */
@@ -47,9 +59,9 @@ export class Notifications {
     await this.#post({ type: "close", ids });
   }
 
-  /** One to see whether it works, though this page is in front. */
-  async test() {
-    await this.#post({ type: "test" });
+  /** One to see whether it works, though this page is in front. Gives whether it went out. */
+  test() {
+    return this.#post({ type: "test" });
   }
 
   async #changed() {
@@ -67,9 +79,12 @@ export class Notifications {
     }
   }
 
+  /** Gives whether there is a worker to tell. */
   async #post(message) {
-    if (this.state !== "granted") return;
+    if (this.state !== "granted") return false;
     await this.#register();
-    (await this.worker)?.active.postMessage(message);
+    const registration = await this.worker;
+    registration?.active.postMessage(message);
+    return Boolean(registration);
   }
 }

@@ -12,7 +12,8 @@ export function startOf(element) {
 
 /**
  * Connect a page. `site` is the dataset of the element that names the addresses; `page` has the methods a Feed tells
- * (`ids show mark markUpTo count warn reload`), `onState(state)` of the connection and `onPermission(state)`.
+ * (`ids show mark markUpTo count warn reload`), `onState(state)` of the connection, `onPermission(state)` and
+ * `onLevel(level)` of the notifications.
  */
 export function connect(site, start, page) {
   const feed = new Feed(start, {
@@ -20,7 +21,13 @@ export function connect(site, start, page) {
     send: (command) => line.send(command),
     rejoin: () => line.rejoin(),
   });
-  const notifications = new Notifications({ workerUrl: site.worker, level: site.level, onState: page.onPermission ?? (() => {}) });
+  const notifications = new Notifications({
+    user: site.user,
+    workerUrl: site.worker,
+    level: site.level,
+    onState: page.onPermission ?? (() => {}),
+    onLevel: page.onLevel ?? (() => {}),
+  });
   const line = new Line({
     user: site.user,
     socketUrl: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${site.socket}`,

@@ -8,8 +8,11 @@ const WORDS = {
   insecure: ["Notifications need a secure address", "Browsers show them only for pages from https:// or from this machine itself. Ask whoever runs this site for its https address."],
 };
 
+const TESTED = "A test was sent. If none appears, look at the notification settings of your system.";
+const UNTESTED = "No test could be sent: this browser did not start what shows notifications. Reload the page and try again.";
+
 export class Panel {
-  /** `onAsk()`, `onTest()`, and `onLevel(level)`, which throws when the level could not be kept. */
+  /** `onAsk()`; `onTest()`, which gives whether a test went out; `onLevel(level)`, which throws when it could not be kept. */
   constructor(element, { onAsk, onTest, onLevel }) {
     this.element = element;
     this.part = (name) => element.querySelector(`.${name}`);
@@ -19,8 +22,7 @@ export class Panel {
     this.told = this.part("notify-told");
     this.ask.addEventListener("click", onAsk);
     this.test.addEventListener("click", async () => {
-      await onTest();
-      this.told.textContent = "A test was sent. If none appears, look at the notification settings of your system.";
+      this.told.textContent = (await onTest()) ? TESTED : UNTESTED;
     });
     this.level.addEventListener("change", () => this.#keep(onLevel));
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.#close());
@@ -35,6 +37,12 @@ export class Panel {
     this.ask.hidden = state !== "unasked";
     this.test.hidden = state !== "granted";
     this.part("notify-least").hidden = ["unsupported", "insecure"].includes(state);
+  }
+
+  /** A level that another tab has kept. */
+  choose(level) {
+    this.level.value = level;
+    this.told.textContent = "";
   }
 
   async #keep(onLevel) {

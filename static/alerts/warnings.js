@@ -4,6 +4,8 @@ const SLOW = 300; // milliseconds an act may take before it is shown
 const FADING = 4000; // milliseconds an act that did not come about is still shown
 const MOST = 20; // shown at once
 const MOST_SETTLED = 500; // ids remembered, for a warning may come after its alert
+const UNDER_WAY = "Not committed yet.";
+const GIVEN_UP = "Not confirmed: it was taken back, or takes longer than usual.";
 
 export class Warnings {
   /** `list` is the list they are shown in, `template` one of them. */
@@ -23,7 +25,7 @@ export class Warnings {
       this.open.set(id, warning);
     }
     warning.title = title;
-    if (warning.item) warning.item.querySelector(".warning-title").textContent = title;
+    if (warning.item) this.#fill(warning);
     clearTimeout(warning.expiry);
     warning.expiry = setTimeout(() => this.#expire(id), seconds * 1000);
   }
@@ -38,16 +40,24 @@ export class Warnings {
   #show(id) {
     const warning = this.open.get(id);
     warning.item = this.template.content.firstElementChild.cloneNode(true);
-    warning.item.querySelector(".warning-title").textContent = warning.title;
+    this.#fill(warning);
     this.list.append(warning.item);
     this.list.hidden = false;
+  }
+
+  #fill({ item, title }) {
+    item.querySelector(".warning-title").textContent = title;
+    const state = item.querySelector(".warning-state");
+    if (state.textContent === UNDER_WAY) return; // said once to who listens
+    item.classList.remove("is-over"); // it goes on after all
+    state.textContent = UNDER_WAY;
   }
 
   #expire(id) {
     const { item } = this.open.get(id);
     if (!item) return this.#remove(id);
     item.classList.add("is-over");
-    item.querySelector(".warning-state").textContent = "Not confirmed: it was taken back, or takes longer than usual.";
+    item.querySelector(".warning-state").textContent = GIVEN_UP;
     this.open.get(id).expiry = setTimeout(() => this.#remove(id), FADING);
   }
 

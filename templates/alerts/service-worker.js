@@ -4,10 +4,14 @@ const ICON = "{% static 'alerts/icon.png' %}";
 const HOME = "{% url 'dashboard' %}";
 const TEST = "alerts-test";
 const MANY = "alerts-many";
+let turn = Promise.resolve(); // messages are heard one after the other: what they tell of adds up
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
-self.addEventListener("message", (event) => event.waitUntil(hear(event.data)));
+self.addEventListener("message", (event) => {
+  turn = turn.catch(() => {}).then(() => hear(event.data));
+  event.waitUntil(turn);
+});
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
   event.waitUntil(open(event.notification.data));
@@ -17,7 +21,7 @@ async function hear(message) {
   if (message.type === "close") return close(message.ids);
   if (message.type === "test") return show("Notifications work", { body: "This is how an alert will look.", tag: TEST, renotify: true, data: { url: HOME } });
   if (await isInFront()) return undefined;
-  if (message.type === "many") return show(`${message.count} new alerts`, { body: "They came while you were away.", tag: MANY, data: { url: HOME } });
+  if (message.type === "many") return showMany(message.count);
   if (message.type === "show") return Promise.all(message.alerts.map(showAlert));
   return undefined;
 }
@@ -36,6 +40,13 @@ function showAlert(alert) {
     requireInteraction: alert.level === "critical",
     data: { id: alert.id, url: `${HOME}alerts/${encodeURIComponent(alert.id)}/` },
   });
+}
+
+/** One for all batches: what it told of and nobody has looked at yet is counted again. */
+async function showMany(count) {
+  const [shown] = await self.registration.getNotifications({ tag: MANY });
+  const all = count + (shown?.data.count ?? 0);
+  return show(`${all} new alerts`, { body: "They came while you were away.", tag: MANY, data: { url: HOME, count: all } });
 }
 
 function show(title, options) {

@@ -53,6 +53,10 @@ def test_a_page_before_nonsense_is_not_found(reader, before):
     assert reader.get("/", {"before": before}).status_code == 404
 
 
+def test_a_group_with_nul_in_its_name_is_no_group(reader):
+    assert "Nothing is left of this storm" in reader.get("/", {"group": "no\x00such"}).text
+
+
 def test_a_page_before_the_first_is_empty(reader):
     news()
     assert reader.get("/", {"before": "1"}).context["page"].alerts == []

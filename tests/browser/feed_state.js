@@ -1,8 +1,9 @@
-// Cases for static/alerts/feed.js, receipts.js and backoff.js: the page's state without a page. test_feed_state.py runs each by its name.
+// Cases for static/alerts/feed.js, receipts.js, warnings.js and backoff.js: the page's state without a page. test_feed_state.py runs each by its name.
 
 import { pause } from "/static/alerts/backoff.js";
 import { Feed } from "/static/alerts/feed.js";
 import { Receipts } from "/static/alerts/receipts.js";
+import { Warnings } from "/static/alerts/warnings.js";
 
 const START = { epoch: "e", position: 10, unread: 0, readsVersion: 3 };
 
@@ -43,6 +44,21 @@ const hear = (feed, frame) => feed.hear(frame);
 const seconds = (count) => new Promise((resolve) => setTimeout(resolve, count * 1000));
 
 export const cases = {
+  async "a warning that goes on after it was given up is under way again"() {
+    const template = document.createElement("template");
+    const item = document.createElement("li");
+    for (const name of ["warning-title", "warning-state"]) item.append(Object.assign(document.createElement("b"), { className: name }));
+    template.content.append(item);
+    const list = document.createElement("ul");
+    const warnings = new Warnings(list, template);
+    warnings.hear({ id: "a", title: "One goes", expires_in: 0.5 });
+    await seconds(0.7);
+    equal(list.textContent.includes("Not confirmed"), true);
+    warnings.hear({ id: "a", title: "Two go", expires_in: 9 });
+    equal([list.textContent, list.querySelectorAll(".is-over").length], ["Two goNot committed yet.", 0]);
+    warnings.settle("a");
+    equal(list.childElementCount, 0);
+  },
   "alerts it has already are dropped"() {
     const { feed, log } = make();
     hear(feed, hello());

@@ -32,8 +32,11 @@ ADMIN = (
     "/admin/alerts/alert/",
     "/admin/alerts/alert/?q=no-such-alert",
     "/admin/alerts/delivery/",
+    "/admin/posts/post/",
     "/admin/posts/post/add/",
+    "/admin/accounts/user/",
     "/admin/accounts/user/add/",
+    "/admin/password_change/",
 )
 # A critical alert, its mail refused, another of its mails sent: gives the keys of the alert and of the dead letter.
 DEAD_LETTER = """

@@ -83,9 +83,11 @@ async def test_a_storm_is_six_notifications_and_no_more(hidden, shell):
     assert len(await shown(hidden, 1)) == 6 or await hidden.evaluate(SHOWN) == ["6 new alerts"]
 
 
-async def test_a_batch_is_one_notification(hidden, shell):
+async def test_batches_are_one_notification_whose_count_adds_up(hidden, shell):
     shell("with transaction.atomic(): tell(5, 'test.one'); tell(5, 'test.two')")
     assert await shown(hidden, 1) == ["10 new alerts"]
+    shell("with transaction.atomic(): tell(5, 'test.three'); tell(4, 'test.four')")
+    assert await shown(hidden, 1) == ["19 new alerts"]
 
 
 async def test_the_least_level_is_the_users_own_and_stays(people, hidden, shell):
@@ -101,6 +103,32 @@ async def test_the_least_level_is_the_users_own_and_stays(people, hidden, shell)
     )
     await hidden.go(await hidden.evaluate("location.href"))
     assert await hidden.evaluate("document.querySelector('.notify-level').value") == "warning"
+
+
+async def test_a_level_chosen_in_one_tab_counts_in_the_one_that_notifies(tabs, hidden, shell):
+    other = await tabs.open(await hidden.evaluate("location.href"))
+    await other.until(LIVE)
+    await other.evaluate(
+        "(() => { const level = document.querySelector('.notify-level'); level.value = 'critical';"
+        "level.dispatchEvent(new Event('change')); })()"
+    )
+    await hidden.until("document.querySelector('.notify-level').value === 'critical'")
+    await tabs.open()
+    await other.until("document.visibilityState === 'hidden'")
+    shell("tell(1, 'test.quiet'); tell(1, 'test.loud', level='critical')")
+    assert await shown(hidden, 1) == ["Number 0"]
+
+
+async def test_the_panel_does_not_say_that_a_test_was_sent_when_none_was(browser, people):
+    server = people.serve()
+    window = await open_window(browser, server.url, people.sign_in(server, "staff"))
+    await window.grant_permissions(["notifications"])
+    await window.add_init_script("navigator.serviceWorker.register = async () => { throw new Error('refused'); }")
+    page = await window.new_page()
+    await page.goto("/")
+    await page.click("#notify summary")
+    await page.click(".notify-test")
+    await expect(page.locator(".notify-told")).to_contain_text("No test could be sent")
 
 
 async def test_a_click_on_a_notification_goes_to_the_alert(browser, people, shell, open_dashboard):

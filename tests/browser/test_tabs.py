@@ -169,6 +169,22 @@ async def test_signing_out_ends_every_tab(people, browser, open_dashboard):
         await expect(tab.page.locator("#sign-in")).to_be_visible()
 
 
+async def test_a_page_hears_nothing_that_is_for_whoever_signs_in_after_its_own_user(
+    people, browser, open_dashboard, shell
+):
+    server = people.serve()
+    other = people.sign_in(server, "admin")
+    window = await open_window(browser, server.url, people.sign_in(server, "staff"))
+    tabs = [await open_dashboard(server, None, window) for _ in range(2)]
+    await asyncio.to_thread(server.kill)
+    await window.add_cookies([{"name": "sessionid", "value": other.session, "url": server.url}])
+    shell("tell(1, audience='superusers')")
+    await asyncio.to_thread(server.start)
+    for tab in tabs:
+        await expect(tab.page.locator(".status-words")).to_contain_text("Somebody else", timeout=15_000)
+        await expect(tab.titles).to_have_count(2)
+
+
 async def test_two_people_in_two_windows_share_nothing(people, browser, open_dashboard, shell):
     server = people.serve()
     staff = await open_dashboard(server, people.sign_in(server, "staff"))

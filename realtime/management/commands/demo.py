@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from random import Random, SystemRandom
@@ -17,6 +16,7 @@ from realtime.demo.pages import PageError, answers
 from realtime.demo.stage import Stage, clean
 
 SLOWEST = 2.5  # seconds between two acts
+STEP = 0.1  # seconds of a pause that nothing ends
 
 
 class Command(BaseCommand):
@@ -131,8 +131,9 @@ class Line:
 class Interruption:
     """Ctrl-C and SIGTERM, noted and obeyed between two acts; a second one ends the process in the middle of one."""
 
+    is_set = False  # no Event: a handler that sets one deadlocks when it interrupts that Event's own wait()
+
     def __enter__(self) -> Interruption:
-        self._event = threading.Event()
         self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
@@ -140,14 +141,12 @@ class Interruption:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    @property
-    def is_set(self) -> bool:
-        return self._event.is_set()
-
     def wait(self, seconds: float) -> None:
-        self._event.wait(seconds)
+        until = time.monotonic() + seconds
+        while not self.is_set and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, STEP))
 
     def _note(self, number: int, frame: object) -> None:
-        if self._event.is_set():
+        if self.is_set:
             raise KeyboardInterrupt
-        self._event.set()
+        self.is_set = True
