@@ -54,7 +54,7 @@ async def fill_and_free(
     await asyncio.to_thread(stage.make_posts, "page", 1)
     [(title, pk)] = await asyncio.to_thread(stage.posts, "page")
     journal = stage.journals.setdefault("page", Journal(stage.site.directory / "page.journal"))
-    writers = [stage.write(f"w{n}", stage.size(100, 1_500), pause=0.02, ahead=True) for n in range(2)]
+    writers = [stage.write(f"w{n}", stage.size(60, 1_500), pause=0.02, ahead=True) for n in range(2)]
     await lineages[0].until(lambda: len(lineages[0].shown) > 5, "some alerts before")
     await asyncio.to_thread(fill, writers)
     until = time.monotonic() + 20

@@ -61,7 +61,7 @@ async def test_sockets_and_order_outlive_a_clock_that_jumps(
     async with stage.watch(30) as lineages:
         visitor = await asyncio.to_thread(stage.site.sign_in, servers[0], "ann")
         writers = [
-            stage.write("victim", 10_000, pause=0.05, **settings.get("writer", {})),
+            stage.write("victim", 10_000, pause=0.05, only=(), ahead=False, **settings.get("writer", {})),
             stage.write("other", 10_000, pause=0.05),
         ]
         for number, jump in enumerate(steps):

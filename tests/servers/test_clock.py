@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from typing import Any
 
 from tests.servers.clock import Clock
 
@@ -8,7 +9,7 @@ TELL = "import sys, time\nfor line in sys.stdin: print(time.time(), time.monoton
 
 def test_a_clock_jumps_while_its_process_runs_and_only_the_wall_clock(tmp_path):
     clock = Clock(tmp_path)
-    process = subprocess.Popen(
+    process: Any = subprocess.Popen(
         [sys.executable, "-c", TELL], env=clock.settings, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
 
