@@ -1,5 +1,6 @@
 // The list on the page: newest on top, never moving what is being read, never longer than it should be.
 
+import { Announcer } from "./announcer.js";
 import { build, setRead } from "./card.js";
 import { Group } from "./group.js";
 
@@ -14,7 +15,7 @@ export class List {
     this.pager = main.querySelector("#pager");
     this.older = main.querySelector("#older");
     this.pill = main.querySelector("#newer");
-    this.announcer = main.querySelector("#announcer");
+    this.announcer = new Announcer(main.querySelector("#announcer"));
     this.above = 0; // new ones nobody has scrolled up to yet
     this.groups = new Map(); // by the name the log gives each
     this.#findGroups();
@@ -43,7 +44,7 @@ export class List {
     this.empty.hidden = true;
     this.#trim();
     if (!isAtTop && items.length) this.#setAbove(this.above + items.length);
-    this.announcer.textContent = alerts.length === 1 ? `New alert: ${alerts[0].title}` : `${alerts.length} new alerts`;
+    this.announcer.add(alerts);
   }
 
   mark(id, isRead) {

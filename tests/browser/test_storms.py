@@ -13,8 +13,7 @@ new PerformanceObserver((list) => {
 }).observe({ type: "longtask", buffered: true });
 """
 STORM = "for n in range(100): tell(10, 'test.storm'); time.sleep(0.1)"
-# The issue asks for 100; a test on a busy machine asks for less than what a person would call stuck.
-LONGEST = 300  # milliseconds
+LONGEST = 100  # milliseconds
 
 
 async def test_a_thousand_alerts_in_ten_seconds_are_six_cards_and_one(people, shell, open_dashboard, record_property):
