@@ -22,7 +22,7 @@ from tests.servers.postgres import Postgres
 from tests.servers.shell import Shell
 from tests.servers.site import Site
 
-pytestmark = [pytest.mark.fault("F12"), pytest.mark.pipeline, needs_proc]
+pytestmark = [pytest.mark.fault("F12"), pytest.mark.soak, pytest.mark.pipeline, needs_proc]
 MISSED = 100
 BACK = 15.0  # seconds
 PEOPLE = """
@@ -90,7 +90,7 @@ async def connect_in_turn(lights: list[Light]) -> None:
         (200, "uvicorn"),
         (200, "daphne"),
         # Not with Daphne: it drops a handshake after 5 s, so that most of so many try for two minutes.
-        pytest.param(2000, "uvicorn", marks=pytest.mark.soak),
+        (2000, "uvicorn"),
     ],
 )
 async def test_everybody_comes_back_at_once(

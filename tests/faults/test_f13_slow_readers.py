@@ -14,7 +14,7 @@ from tests.faults.resources import MB, needs_proc, peak_of
 from tests.faults.stage import Stage
 from tests.faults.verdict import judge
 
-pytestmark = [pytest.mark.fault("F13"), needs_proc]
+pytestmark = [pytest.mark.fault("F13"), pytest.mark.soak, needs_proc]
 SIZE = 4000  # characters of each alert
 
 

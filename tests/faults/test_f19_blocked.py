@@ -18,7 +18,7 @@ from tests.faults.stage import Stage
 from tests.servers.postgres import Postgres
 from tests.servers.site import Site
 
-pytestmark = [pytest.mark.fault("F19"), pytest.mark.pipeline]
+pytestmark = [pytest.mark.fault("F19"), pytest.mark.soak, pytest.mark.pipeline]
 Engine = Literal["uvicorn", "daphne"]
 
 
