@@ -219,7 +219,7 @@ class Lives(RuleBasedStateMachine):
     async def _settle(self) -> None:
         """Every client has what is due to it, in that order, and no more."""
         await self.service.tail.refresh()
-        until = time.monotonic() + 5
+        until = time.monotonic() + 2
         for client in self.connected():
             client.look()
             while client.received != client.due and time.monotonic() < until:

@@ -15,8 +15,8 @@ HELD_BY = {
     "position": ["--stack=postgres", "tests/alerts/relay/test_numbering.py", "-k", "committed_yet"],
     "sweep": ["tests/alerts/relay/test_bell.py", "-k", "dead_process"],
     "lease": ["tests/alerts/relay/test_leases.py"],
-    "ack_window": ["tests/faults/test_f18_model.py"],
-    "revocation": ["tests/faults/test_f18_model.py"],
+    "ack_window": ["tests/consumers/test_feed.py", "-k", "window"],
+    "revocation": ["tests/protocol/test_revocation.py", "-k", "uvicorn and deactivated"],
     "act_identity": ["tests/alerts/test_acts.py"],
 }
 
