@@ -118,7 +118,7 @@ class Tail:
         """The next entries after a cursor that lies further back, from the database."""
         head = self.head
         if head - after > NEAR:
-            found = await log_lane(feed.entries_for, keys, after, head, min(count, BATCH))
+            found = await self._ask(feed.entries_for, keys, after, head, min(count, BATCH))
             batch = _filter(found, 0, keys, count, size, head)
             is_cut = len(found) == min(count, BATCH) or len(batch.entries) < len(found)
             return Batch(batch.entries, batch.entries[-1].position) if is_cut and batch.entries else batch
@@ -245,7 +245,7 @@ class Tail:
         key = (number, end)
         task = self._pages.get(key)
         if task is None:
-            task = self._pages[key] = asyncio.create_task(log_lane(feed.entries, number * PAGE, end))
+            task = self._pages[key] = asyncio.create_task(self._ask(feed.entries, number * PAGE, end))
             while len(self._pages) > PAGES:
                 self._pages.popitem(last=False)
         try:
@@ -253,6 +253,13 @@ class Tail:
         except Exception:
             self._pages.pop(key, None)
             raise
+
+    async def _ask(self, read: Callable[..., list[Entry]], *arguments: Any) -> list[Entry]:
+        """A read of the log, and what is trimmed by the time it ends: rows that went before it leave no silent hole."""
+        entries, head = await log_lane(_read_with_head, read, *arguments)
+        if head.epoch == self.epoch:
+            self.oldest = max(self.oldest, head.oldest)
+        return entries
 
     # --- news ---
 
@@ -344,6 +351,10 @@ class _SqliteFile:
         changed = version != self._version
         self._version = version
         return changed
+
+
+def _read_with_head(read: Callable[..., list[Entry]], *arguments: Any) -> tuple[list[Entry], Head]:
+    return read(*arguments), read_head()
 
 
 def _discard(index: dict[K, set[Reader]], key: K, reader: Reader) -> None:

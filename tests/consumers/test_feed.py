@@ -5,7 +5,7 @@ import time
 import pytest
 
 from alerts import reads
-from alerts.models import LogHead
+from alerts.models import Alert, LogHead
 from alerts.outbox import record
 from alerts.relay.bell import bell
 from consumers.close_codes import CloseCode
@@ -198,3 +198,15 @@ async def test_whoever_has_all_that_was_trimmed_away_resumes(browse, ann, servic
     browser = await browse(ann, f"epoch={service.tail.epoch}&position={head - back}")
     await browser.until(lambda: len(browser.frames) > 1)
     assert [frame["type"] for frame in browser.frames[:2]] == kinds
+
+
+@pytest.mark.parametrize("behind", [5, 1_100], ids=["near", "far"])
+async def test_what_was_trimmed_a_moment_ago_is_a_gap_though_the_tail_has_not_heard_of_it(browse, ann, service, behind):
+    head = await people_lane(write, f"user:{ann.pk}", behind)
+    await service.tail.refresh()
+    service.tail._hold([], head + 1)  # no memory to serve it from
+    await people_lane(Alert.objects.filter(position__lte=head - 2).delete)
+    await people_lane(LogHead.objects.update, oldest=head - 1)
+    browser = await browse(ann, f"epoch={service.tail.epoch}&position=0")
+    await browser.until(lambda: len(browser.frames) > 1)
+    assert (browser.frames[1]["type"], browser.frames[1].get("reason")) == ("gap", "trimmed")
