@@ -51,9 +51,9 @@ class Audience(Conversation):
         """Connects all; raises RuntimeError when one of them is not let in."""
         return self._all_open(self.tell("open"))
 
-    def resume(self) -> Heard:
-        """Connects all again, each from where it was."""
-        return self._all_open(self.tell("resume"))
+    def resume(self, back: int = 0) -> Heard:
+        """Connects all again, each from where it was, or from `back` positions before."""
+        return self._all_open(self.tell(f"resume {back}"))
 
     def cut(self) -> None:
         """Ends every connection as a broken network does."""

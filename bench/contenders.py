@@ -1,7 +1,7 @@
 """Who is measured: ours under each server, the textbook, the bare loop. Each runs, and can be told to raise alerts."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ class Service:
 
     ports: Sequence[int]
     options: Sequence[str | Path]
-    groups: dict[str, Sequence[int]]
+    groups: Mapping[str, Sequence[int]]
     raise_alerts: Callable[[int, float], float]  # how many, how many in a second; gives the seconds it took
     directory: Path
     shell: Shell | None = None
@@ -94,8 +94,9 @@ class Textbook(Contender):
     @contextmanager
     def running(self, stage: Stage) -> Iterator[Service]:
         with ExitStack() as things:
-            settings = {"DJANGO_SETTINGS_MODULE": "bench.textbook.settings", "TEXTBOOK_LAYER": self._layer}
-            site = things.enter_context(stage.site("postgres", **settings))
+            site = things.enter_context(
+                stage.site("postgres", DJANGO_SETTINGS_MODULE="bench.textbook.settings", TEXTBOOK_LAYER=self._layer)
+            )
             log = site.directory / "textbook.log"
             server = things.enter_context(_TextbookServer(self._engine, environment=site.environment, log=log))
             shell = things.enter_context(Shell(site))

@@ -75,10 +75,10 @@ class Sample:
             return sum(getattr(sample, name) for sample in samples)
 
         def middle(name: str) -> float:
-            return statistics.median(getattr(sample, name) for sample in samples)
+            return float(statistics.median(getattr(sample, name) for sample in samples))
 
-        counts = {name: total(name) for name in ("alerts", "expected", "deliveries", "again")}
-        times = {name: middle(name) for name in ("seconds", "p50", "p99", "max", "frame_bytes")}
+        counts: dict[str, Any] = {name: total(name) for name in ("alerts", "expected", "deliveries", "again")}
+        times: dict[str, Any] = {name: middle(name) for name in ("seconds", "p50", "p99", "max", "frame_bytes")}
         return cls(
             name=samples[0].name,
             dashboards=samples[0].dashboards,
@@ -120,7 +120,8 @@ class Findings:
     def note_columns(self, samples: Sequence[Sample]) -> None:
         """What the other processes cost, in columns of their own."""
         for column in sorted({name for sample in samples for name in sample.cpu} - {"web"}):
-            self.note(f"{samples[0].name}: {column}", median(samples, lambda s, c=column: s.column(c)), "µs")
+            cost = statistics.median(sample.column(column) for sample in samples)
+            self.note(f"{samples[0].name}: {column}", cost, "µs")
 
     def note_losses(self, samples: Iterable[Sample]) -> None:
         """A line for each measurement that lost deliveries, or had some twice."""

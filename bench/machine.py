@@ -18,7 +18,8 @@ def describe() -> dict[str, str]:
     compiler = native.compiler()
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     return {
-        "machine": f"{_processor()}, {os.cpu_count()} cores, {_memory():.0f} GB, {platform.system()} {platform.release()}",
+        "machine": f"{_processor()}, {os.cpu_count()} cores, {_memory():.0f} GB",
+        "system": f"{platform.system()} {platform.release()}",
         "load before": load,
         "commit": _first_line(["git", "-C", str(ROOT), "describe", "--always", "--dirty"]),
         "Python": platform.python_version(),

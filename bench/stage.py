@@ -1,11 +1,11 @@
-"""The servers of one run: PostgreSQL and Redis, private, started when a row first asks; and sites on fresh databases."""
+"""The servers of one run, private and started when a row first asks, and sites on fresh databases."""
 
-import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -125,6 +125,10 @@ def lacking() -> str:
     return " and ".join(program.name for program in programs.missing((programs.POSTGRES, programs.REDIS)))
 
 
-def static_is_collected() -> bool:
-    """Whether `collectstatic` was run: with DEBUG off pages need its names."""
-    return (Path(os.fspath(programs.__file__)).parents[2] / "var/static/staticfiles.json").exists()
+@cache
+def collect_static() -> None:
+    """With DEBUG off a page needs the names that `collectstatic` gives; they go into var/, as in production."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        Site(Path(directory), database_url="sqlite://:memory:", DEBUG="off").manage(
+            "collectstatic", "--no-input", "--verbosity=0"
+        )

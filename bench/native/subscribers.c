@@ -8,7 +8,7 @@
  * commands from its standard input, a line each, and answers each with one line of JSON:
  *
  *   open            connect all of them; answered once each is subscribed (with --acknowledge: has heard `hello`)
- *   resume          the same, each from where it was (?epoch=...&position=...)
+ *   resume [BACK]   the same, each from where it was (?epoch=...&position=...), or from BACK positions before
  *   cut             end every TCP connection with a reset, as a broken network does
  *   reset           forget what was counted
  *   wait N SECONDS  answered as soon as N alerts have come in all since `reset`, or when the time is over
@@ -393,7 +393,11 @@ int main(int argc, char **argv) {
                 if (!strncmp(line, "quit", 4)) return 0;
                 if (!strncmp(line, "open", 4) || !strncmp(line, "resume", 6)) {
                     resuming = *line == 'r', next_client = 0, doing = OPENING, asked_at = now(), refused = 0;
-                    for (int j = 0; j < count; j++) clients[j].tries = 0, clients[j].retry_at = 0;
+                    long back = resuming ? strtol(line + 6, NULL, 10) : 0;
+                    for (int j = 0; j < count; j++) {
+                        clients[j].tries = 0, clients[j].retry_at = 0;
+                        clients[j].position = clients[j].position > back ? clients[j].position - back : 0;
+                    }
                 } else if (!strncmp(line, "wait", 4)) {
                     double seconds = 0;
                     sscanf(line + 4, "%d %lf", &wanted, &seconds);

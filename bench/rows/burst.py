@@ -45,6 +45,6 @@ def _measure(bench: Bench, contender: Ours | Limit, act: str) -> Sample:
             if shell is not None:
                 service = service.with_act(lambda count, pace: float(shell(act.format(count=count, pace=pace))))
             for _ in range(bench.size(5, 2)):
-                samples.append(measure_once(f"{contender.name}, burst {act}".strip(), service, audience, ALERTS, 0))
+                samples.append(measure_once(f"{contender.name}, burst", service, audience, ALERTS, 0))
                 time.sleep(1.5)  # until every dashboard has acknowledged
     return Sample.sum(samples)

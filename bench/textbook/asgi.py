@@ -8,10 +8,9 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 from django.urls import path
 
-pages = get_asgi_application()
-
 from bench.textbook.consumers import AlertConsumer
 
+pages = get_asgi_application()
 sockets = URLRouter([path("ws/feed/", AlertConsumer.as_asgi())])
 application: Any = ProtocolTypeRouter(
     {"http": pages, "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(sockets))}
