@@ -6,12 +6,13 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import machine, native, report, stage
-from bench.bench import Bench, find_rows
+from bench import machine, report, stage
+from bench.bench import Bench, Row, find_rows
 from bench.figures import Findings
 from bench.stage import Stage
 from tests.servers.environment import ROOT
@@ -23,43 +24,46 @@ def main() -> int:
         print(f"{lacking} is not on this system. Type: script/test --install")
         return 1
     raise_limits()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # as Ctrl-C: whatever was started is ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # whatever was started is ended
     about = machine.describe()
-    print(*(f"{name}: {value}" for name, value in about.items()), sep="\n")
-    print(f"subscribers and the bare loop are in {native.language()}", flush=True)
-    rows = {name: row for name, row in find_rows().items() if not options.only or name in options.only}
+    print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", flush=True)
     results: dict[str, Any] = {}
     code = 0
-    with ExitStack() as things:
-        things.callback(lambda: print("Everything that was started is ended.", file=sys.stderr))
-        directory = Path(things.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        most = 300 if options.quick else 8000
-        bench = Bench(
-            Stage(directory, things, most), options.runs or (1 if options.quick else 5), options.quick, [*rows]
-        )
-        for name, row in rows.items():
-            bench.say(f"{name}: {row.work}")
-            began = time.monotonic()
-            found = Findings()
-            error = ""
-            try:
-                found = row.run(bench)
-            except Exception as failure:
-                error = f"{type(failure).__name__}: {failure}"
-                bench.say(f"{name} failed: {error}")
-                code = 1
-            results[name] = {
-                "work": row.work,
-                "is_must": row.is_must,
-                "seconds": time.monotonic() - began,
-                "error": error,
-                **found.as_dict(),
-            }
-            report.write(options.json, about, bench, results)  # after each row: what was measured is kept
-            report.draw(options.json.parent, found.curves)
+    try:
+        with ExitStack() as things:
+            things.callback(lambda: print("Everything that was started is ended.", file=sys.stderr))
+            directory = Path(things.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+            for name, row, found, error, seconds in run(options, directory, things):
+                results[name] = {"work": row.work, "is_must": row.is_must, "seconds": seconds, "error": error}
+                results[name] |= found.as_dict()
+                code = code or bool(error)
+                # After each row: what was measured is kept, whatever comes.
+                report.write(options.json, about, options.quick, results)
+                report.draw(options.json.parent, found.curves)
+    except KeyboardInterrupt:
+        print("Stopped: the table is of what was measured before.")
+        code = 130
     report.show(results, is_quick=options.quick)
     print(f"\nWritten: {options.json}")
     return code
+
+
+def run(
+    options: argparse.Namespace, directory: Path, things: ExitStack
+) -> Iterator[tuple[str, Row, Findings, str, float]]:
+    """Each row with what it found, or the error that ended it, and the seconds it took."""
+    rows = {name: row for name, row in find_rows().items() if not options.only or name in options.only}
+    most, runs = (300, 1) if options.quick else (8000, 5)
+    bench = Bench(Stage(directory, things, most), options.runs or runs, options.quick, [*rows])
+    for name, row in rows.items():
+        bench.say(f"{name}: {row.work}")
+        began, found, error = time.monotonic(), Findings(), ""
+        try:
+            found = row.run(bench)
+        except Exception as failure:
+            error = f"{type(failure).__name__}: {failure}"
+            bench.say(f"{name} failed: {error}")
+        yield name, row, found, error, time.monotonic() - began
 
 
 def parse() -> argparse.Namespace:

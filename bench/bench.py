@@ -55,6 +55,8 @@ class Bench:
         """How many times as slow as the machine the reaches in microseconds were set for this one is."""
         from bench.live import measure_all
 
+        if self.is_quick:
+            return 1.0  # too few deliveries to tell
         return median(measure_all(self, ["limit"])["limit"], lambda sample: sample.per_delivery) / BARE_LOOP
 
 

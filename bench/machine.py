@@ -26,6 +26,7 @@ def describe() -> dict[str, str]:
         "packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
         "PostgreSQL": _first_line([str(programs.POSTGRES.require()), "--version"]),
         "Redis": _first_line([str(programs.REDIS.require()), "--version"]),
+        "subscribers and the bare loop": native.language(),
         "C compiler": _first_line([compiler, "--version"]) if compiler else "none",
     }
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.bench import Bench
 from bench.figures import Curve
 from bench.plot import line_chart
 
@@ -28,9 +27,9 @@ def show(results: Mapping[str, Any], *, is_quick: bool) -> None:
             print(f"    {note}")
 
 
-def write(file: Path, about: Mapping[str, str], bench: Bench, results: Mapping[str, Any]) -> None:
+def write(file: Path, about: Mapping[str, str], is_quick: bool, results: Mapping[str, Any]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    whole = {"machine": about, "quick": bench.is_quick, "runs": bench.runs, "rows": results}
+    whole = {"machine": about, "quick": is_quick, "rows": results}
     file.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
 
 

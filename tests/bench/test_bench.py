@@ -25,7 +25,7 @@ def test_a_quick_run_measures_writes_its_file_and_ends_what_it_started(tmp_path:
     programs.REDIS.require()
     file = tmp_path / "bench.json"
     # Small rows that have dashboards, the bare loop, a relay and both databases.
-    command = [PYTHON, "-m", "bench", "--quick", "--only", "relay", "storm", "--json", str(file)]
+    command = [str(PYTHON), "-m", "bench", "--quick", "--only", "relay", "storm", "--json", str(file)]
     done = subprocess.run(
         command, cwd=ROOT, env=environment_of_a_process(), capture_output=True, text=True, timeout=120
     )
