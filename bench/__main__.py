@@ -23,6 +23,9 @@ def main() -> int:
     if lacking := stage.lacking():
         print(f"{lacking} is not on this system. Type: script/test --install")
         return 1
+    if not Path("/proc/self/smaps_rollup").exists():
+        print("Figures come from the kernel's accounting in /proc, which this system has not: it takes Linux.")
+        return 1
     raise_limits()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # whatever was started is ended
     about = machine.describe()
@@ -70,7 +73,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="ROW", choices=list(find_rows()), help="these rows alone")
     parser.add_argument("--runs", type=int, help="measurements of each contender, interleaved (5; quick: 1)")
-    parser.add_argument("--quick", action="store_true", help="small sizes, to see that all of it works: 2 minutes")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that all of it works: a few minutes")
     parser.add_argument(
         "--json", type=Path, default=ROOT / "var/bench/bench.json", help="file to write; plots go beside it"
     )

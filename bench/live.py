@@ -11,6 +11,8 @@ from bench.contenders import USUAL, Contender, Service
 from bench.figures import Sample
 
 PACE = 10.0  # alerts a second, as usual
+DELIVERIES = 10_000  # a second at most, where dashboards grow
+LEAST_PACE = 2.0  # below, a page acknowledges each alert by itself, after a second of silence: another load
 WARM_UP = 5  # alerts
 SETTLE = 0.5  # seconds between the warm-up and the measurement
 
@@ -27,6 +29,11 @@ def measure(bench: Bench, contender: Contender, dashboards: int, pace: float, se
         warm_up(service, audience)
         sample = measure_once(contender.name, service, audience, round(pace * seconds), pace)
         return replace(sample, more={**sample.more, "opening": opening})
+
+
+def pace_for(dashboards: int) -> float:
+    """Alerts a second for these many dashboards: about the usual number of deliveries, however many there are."""
+    return min(max(DELIVERIES / dashboards, LEAST_PACE), PACE)
 
 
 def warm_up(service: Service, audience: Audience, alerts: int = WARM_UP, pace: float = PACE) -> None:

@@ -20,6 +20,7 @@ class Mailbox:
         self.url = f"smtp://127.0.0.1:{self.port}"
         self.arrivals: list[float] = []
         self.connections = 0
+        self.transports: set[asyncio.Transport] = set()  # of those that are open
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -32,9 +33,16 @@ class Mailbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._loop.call_soon_threadsafe(self._server.close)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
+
+    async def _close(self) -> None:
+        self._server.close()
+        for transport in list(self.transports):
+            transport.abort()
+        await asyncio.sleep(0)  # in which they tell that they are gone
 
     def wait_for(self, count: int, *, seconds: float) -> float:
         """Mails a second, from the first that came to the one that makes `count`. Raises TimeoutError."""
@@ -56,8 +64,12 @@ class _Conversation(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._mailbox.connections += 1
+        self._mailbox.transports.add(transport)
         # One round trip to connect, and half of one each way for the greeting.
         self._answer(b"220 mailbox ESMTP\r\n", 2 * self._mailbox.round_trip)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._mailbox.transports.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         self._input += data

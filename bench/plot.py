@@ -7,9 +7,11 @@ from xml.sax.saxutils import escape
 from bench.figures import Curve
 
 WIDTH, HEIGHT = 640, 400
-LEFT, RIGHT, TOP, BOTTOM = 70, 20, 44, 56
+LEFT, RIGHT, TOP, BOTTOM = 70, 44, 56, 56
 COLOURS = ("#2563eb", "#dc2626", "#16a34a", "#9333ea", "#ea580c", "#0891b2")
 STYLE = "text{font:13px system-ui,sans-serif;fill:#333}.title{font-size:16px;font-weight:600}.axis{stroke:#bbb}"
+# A name stays readable where a line crosses it.
+STYLE += ".name{paint-order:stroke;stroke:white;stroke-width:4px}"
 
 
 def line_chart(curve: Curve) -> str:
@@ -30,7 +32,7 @@ def line_chart(curve: Curve) -> str:
         f'<style>{STYLE}</style><rect width="100%" height="100%" fill="white"/>',
         f'<text class="title" x="{LEFT}" y="24">{escape(curve.title)}</text>',
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 12}" text-anchor="middle">{escape(curve.over)}</text>',
-        f'<text x="{LEFT - 8}" y="{TOP - 6}" text-anchor="end">{escape(curve.unit)}</text>',
+        f'<text x="{LEFT - 8}" y="{TOP - 16}" text-anchor="end">{escape(curve.unit)}</text>',
     ]
     for step in range(5):
         y = top * step / 4
@@ -38,11 +40,12 @@ def line_chart(curve: Curve) -> str:
         parts.append(f'<text x="{LEFT - 8}" y="{up(y) + 4:.1f}" text-anchor="end">{y:g}</text>')
     for x in sorted({x for x, _ in points}):
         parts.append(f'<text x="{across(x):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{x:,g}</text>')
+    names = []
     for place, (name, line) in enumerate(curve.lines.items()):
-        colour = COLOURS[place % len(COLOURS)]
+        colour, at = COLOURS[place % len(COLOURS)], TOP + 16 + 18 * place
         parts += _line([(across(x), up(y)) for x, y in sorted(line)], colour)
-        parts.append(f'<text x="{LEFT + 10}" y="{TOP + 16 + 18 * place}" style="fill:{colour}">{escape(name)}</text>')
-    return "\n".join([*parts, "</svg>", ""])
+        names.append(f'<text class="name" x="{LEFT + 10}" y="{at}" style="fill:{colour}">{escape(name)}</text>')
+    return "\n".join([*parts, *names, "</svg>", ""])
 
 
 def _line(points: Sequence[tuple[float, float]], colour: str) -> Iterator[str]:

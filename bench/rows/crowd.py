@@ -7,15 +7,13 @@ from bench.audience import Audience
 from bench.bench import Bench, row
 from bench.contenders import Ours
 from bench.figures import Findings, Sample, median
-from bench.live import PACE, measure, measure_all, warm_up
-
-DELIVERIES = 10_000  # a second; the usual load's number
+from bench.live import measure, measure_all, pace_for, warm_up
 
 
 @row("crowd", "8,000 dashboards on one process: CPU of the web process per delivery", is_must=True)
 def crowd(bench: Bench) -> Findings:
     usual = median(measure_all(bench, ["ours"])["ours"], lambda s: s.per_delivery)
-    pace = min(DELIVERIES / bench.crowd, PACE)
+    pace = pace_for(bench.crowd)
     samples = []
     for run in range(bench.runs):
         samples.append(measure(bench, Ours(), bench.crowd, pace, bench.size(16.0, 2.0)))

@@ -10,7 +10,6 @@ from bench.contenders import USUAL, Contender
 from bench.figures import Findings
 
 WARM = 20  # sockets that are there before: threads, caches and code are in place
-REST = 3.0  # seconds
 
 
 @row("memory", "memory per idle signed-in socket beyond the base (PSS)")
@@ -31,14 +30,15 @@ def memory(bench: Bench) -> Findings:
 
 def _measure(bench: Bench, contender: Contender, sockets: int) -> float:
     """KB (1,024 bytes) for each of `sockets`, after a rest."""
+    rest = bench.size(3.0, 1.0)
     with contender.running(bench.stage) as service:
         log = service.directory / "audience.log"
         with Audience(service.ports, WARM, log=log, options=service.options) as warm:
             warm.open()
-            time.sleep(REST)
+            time.sleep(rest)
             before = sum(map(memory_of, service.groups["web"]))
             with Audience(service.ports, sockets, log=log, options=service.options) as audience:
                 audience.open()
-                time.sleep(REST)
+                time.sleep(rest)
                 after = sum(map(memory_of, service.groups["web"]))
     return (after - before) / 1024 / sockets
