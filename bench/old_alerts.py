@@ -10,7 +10,7 @@ from alerts.audiences import keys_of
 from alerts.models import LogHead, ReadState
 from alerts.relay.head import read_head
 
-# Nine of ten are for staff, each tenth for one user, a minute between two; subscribers.c counts such titles.
+# Nine of ten are for staff, each tenth for somebody else, a minute between two; subscribers.c counts such titles.
 COLUMNS = (
     "INSERT INTO alerts_alert (id, position, kind, level, audience, title, body, url, actor, actor_id, subjects, "
     'count, "data", "group", place, created, expanded_at) '
@@ -18,7 +18,7 @@ COLUMNS = (
 POSTGRES = (
     COLUMNS
     + """
-SELECT gen_random_uuid(), n, 'bench.old', 'info', CASE WHEN n %% 10 = 0 THEN 'user:1' ELSE 'staff' END,
+SELECT gen_random_uuid(), n, 'bench.old', 'info', CASE WHEN n %% 10 = 0 THEN 'user:0' ELSE 'staff' END,
        'bench 1000000 ' || n || ' ', 'What happened, in a sentence or two.', '', 'somebody', '1', '[]', 1, '{}', '', 0,
        now() - (%s - n) * interval '1 minute', now()
 FROM generate_series(%s::bigint, %s::bigint) AS n
@@ -27,7 +27,7 @@ FROM generate_series(%s::bigint, %s::bigint) AS n
 SQLITE = (
     COLUMNS
     + """
-SELECT lower(hex(randomblob(16))), n, 'bench.old', 'info', CASE WHEN n %% 10 = 0 THEN 'user:1' ELSE 'staff' END,
+SELECT lower(hex(randomblob(16))), n, 'bench.old', 'info', CASE WHEN n %% 10 = 0 THEN 'user:0' ELSE 'staff' END,
        'bench 1000000 ' || n || ' ', 'What happened, in a sentence or two.', '', 'somebody', '1', '[]', 1, '{}', '', 0,
        datetime('now', '-' || (%s - n) || ' minutes'), datetime('now')
 FROM (WITH RECURSIVE series(n) AS (SELECT %s UNION ALL SELECT n + 1 FROM series WHERE n < %s) SELECT n FROM series)

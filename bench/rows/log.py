@@ -38,24 +38,29 @@ def _measure(bench: Bench, stack: Stack, lengths: list[int]) -> Times:
     many = bench.size(50, 5)
     with bench.stage.site(stack) as site, Shell(site) as shell:
         shell("from bench.old_alerts import *")
+        shell("from bench.people import make_people")
         cookies = bench.stage.people.cookies
         key = bench.stage.people.keys[0]
         if stack == "sqlite":
             cookies = site.directory / "cookies"
-            shell("from bench.people import make_people")
             key = shell(f"make_people(1, {str(cookies)!r})")[0]
         cookie = cookies.read_text().partition("\n")[0]
+        nobody = site.directory / "nobody"  # signed in, and the log has nothing for them: the longest way to look
+        shell(f"make_people(1, {str(nobody)!r}, prefix='nobody', is_staff=False)")
+        no_cookie = nobody.read_text().strip()
         for length in lengths:
             shell(f"lengthen({length})")
             server = site.serve()
             visitor = Visitor(server.url)
             page = _median(many, partial(_page, visitor, cookie))
+            empty = _median(many, partial(_page, visitor, no_cookie))
             audience_log = site.directory / "audience.log"
             options: list[str | Path] = ["--cookies", cookies, "--acknowledge"]
             with Audience([server.port], 1, log=audience_log, options=options) as audience:
                 audience.open()
                 found = {
                     "page /": page,
+                    "page /, a reader of nothing": empty,
                     "resume, 90 missed": _median(many, partial(_resume, audience, 100)),
                     "resume, 810 missed": _median(many, partial(_resume, audience, 900)),
                     "count of 90 unread": shell(f"count_unread({key}, 100, {many})"),
