@@ -1,1 +1,1 @@
-"""Figures about speed. They come from here, never from a timed test."""
+"""Figures about speed: `python -m bench`. They come from here, never from a timed test."""

@@ -56,6 +56,10 @@ class Shell:
             if stream is not None:
                 stream.close()
 
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
     def __call__(self, code: str) -> Any:
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None

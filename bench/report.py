@@ -1,0 +1,44 @@
+"""The table, the JSON file, and a plot for each curve."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.figures import Curve
+from bench.plot import line_chart
+
+WORDS = {True: "reached", False: "MISSED", None: ""}
+
+
+def show(results: Mapping[str, Any], *, is_quick: bool) -> None:
+    """The table: a line for each figure, beside its reach."""
+    if is_quick:
+        print("\nQuick sizes: these figures show that the bench works, and nothing else.")
+    for name, result in results.items():
+        must = ", a must" if result["is_must"] else ""
+        print(f"\n{name}: {result['work']}{must} ({result['seconds']:.0f} s)")
+        if result["error"]:
+            print(f"    FAILED: {result['error']}")
+        for figure in result["figures"]:
+            value = f"{as_text(figure['value'])} {figure['unit']}"
+            print(f"    {figure['name']:52} {value:>16}   {figure['reach']:28} {WORDS[figure['reached']]}".rstrip())
+        for note in result["notes"]:
+            print(f"    {note}")
+
+
+def write(file: Path, about: Mapping[str, str], is_quick: bool, results: Mapping[str, Any]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    whole = {"machine": about, "quick": is_quick, "rows": results}
+    file.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+
+
+def draw(folder: Path, curves: Sequence[Curve]) -> None:
+    for curve in curves:
+        (folder / f"{curve.name}.svg").write_text(line_chart(curve))
+
+
+def as_text(value: float) -> str:
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

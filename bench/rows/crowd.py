@@ -1,0 +1,74 @@
+"""Many dashboards on one process: what a delivery costs then, and what one alert for one of them costs."""
+
+import time
+
+from bench.accounting import Meter
+from bench.audience import Audience
+from bench.bench import Bench, row
+from bench.contenders import Ours
+from bench.figures import Findings, Sample, median
+from bench.live import measure, measure_all, pace_for, warm_up
+
+
+@row("crowd", "8,000 dashboards on one process: CPU of the web process per delivery", is_must=True)
+def crowd(bench: Bench) -> Findings:
+    usual = median(measure_all(bench, ["ours"])["ours"], lambda s: s.per_delivery)
+    pace = pace_for(bench.crowd)
+    samples = []
+    for run in range(bench.runs):
+        samples.append(measure(bench, Ours(), bench.crowd, pace, bench.size(16.0, 2.0)))
+        bench.say(
+            f"{bench.crowd} dashboards, run {run + 1} of {bench.runs}: {samples[-1].per_delivery:.1f} µs a delivery, "
+            f"p99 {samples[-1].p99:.0f} ms"
+        )
+    found = Findings(samples=[*samples])
+    cost = median(samples, lambda s: s.per_delivery)
+    found.note(f"{bench.crowd:,} dashboards, {pace:g} alerts/s", cost, "µs")
+    found.at_most(f"against {bench.dashboards:,} dashboards", cost / usual, "×", 1.6)
+    found.at_most("p99", median(samples, lambda s: s.p99), "ms", 250)
+    found.note("until all were connected", median(samples, lambda s: s.more["opening"] / 1e3), "s")
+    found.note_columns(samples)
+    found.note_losses(samples)
+    return found
+
+
+@row("private", "8,000 dashboards, 50 private alerts/s of one reader each: CPU per delivery", is_must=True)
+def private(bench: Bench) -> Findings:
+    # Whole rounds of heartbeats (15 s) and pings (10 s), so that the quiet time has as many as the other.
+    pace, seconds = 50.0, bench.size(30.0, 3.0)
+    quiet, samples = [], []
+    with Ours().running(bench.stage) as service:
+        options = service.options
+        log = service.directory / "audience.log"
+        with Audience(service.ports, bench.crowd, log=log, options=options) as audience:
+            audience.open()
+            warm_up(service, audience, 1)
+            time.sleep(2)  # until every dashboard has acknowledged
+            shell = service.shell
+            assert shell is not None
+            keys = [f"user:{key}" for key in bench.stage.people.keys[: bench.crowd]]
+            shell(f"keys = {keys!r}")
+            alerts = round(pace * seconds)
+            for run in range(bench.runs):
+                meter = Meter(service.groups)
+                time.sleep(seconds)
+                quiet.append(meter.read()["web"])
+                audience.reset()
+                meter = Meter(service.groups)
+                shell(f"raise_alerts({alerts}, {pace}, keys)")
+                heard = audience.wait(alerts)
+                samples.append(Sample.of(f"private, {bench.crowd} dashboards", heard, alerts, alerts, meter.read()))
+                bench.say(
+                    f"private, run {run + 1} of {bench.runs}: {samples[-1].per_delivery:.0f} µs a delivery, of which "
+                    f"{quiet[-1] * 1e6 / alerts:.0f} with no alert at all"
+                )
+    found = Findings(samples=[*samples, {"cpu with no alert, seconds": quiet}])
+    idle = sorted(quiet)[len(quiet) // 2]
+    cost = median(samples, lambda s: (s.cpu["web"] - idle) * 1e6 / s.deliveries)
+    reach = f"≤ 60 µs × {bench.scale:.2f} (this machine)"
+    found.at_most("beyond what the sockets cost with no alert", cost, "µs", 60 * bench.scale, reach)
+    found.note("all CPU, heartbeats of every socket included", median(samples, lambda s: s.per_delivery), "µs")
+    found.note(f"{bench.crowd:,} sockets with no alert, of one core", idle / seconds * 100, "%")
+    found.note("p99", median(samples, lambda s: s.p99), "ms")
+    found.note_losses(samples)
+    return found
