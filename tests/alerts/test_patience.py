@@ -4,6 +4,7 @@ import time
 
 import pytest
 from django.db import OperationalError, connection, connections, transaction
+from django.db.utils import ConnectionHandler
 
 from alerts.models import Preference
 from alerts.patience import Patience, without_waiting
@@ -126,3 +127,61 @@ def test_every_connection_waits_in_steps_also_after_it_was_closed():
             assert cursor.execute("PRAGMA busy_timeout").fetchone()[0] == 50
         assert sum(isinstance(wrapper, Patience) for wrapper in connection.execute_wrappers) == 1
         connection.close()
+
+
+def test_each_of_many_rows_outside_a_transaction_is_written_once_whoever_writes_between_them(another_thread):
+    is_begun, may_end = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            Preference.objects.create(user="first")
+            is_begun.set()
+            may_end.wait(20)
+
+    def rows():
+        yield ("a",)
+        another_thread(hold)  # takes the lock when the first row is committed, and keeps it longer than a step
+        assert is_begun.wait(10)
+        threading.Timer(0.3, may_end.set).start()
+        yield ("b",)
+
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE written (name text)")
+        try:
+            cursor.executemany("INSERT INTO written VALUES (%s)", rows())
+            assert cursor.execute("SELECT name FROM written ORDER BY name").fetchall() == [("a",), ("b",)]
+        finally:
+            cursor.execute("DROP TABLE written")
+
+
+@pytest.mark.parametrize(("mode", "wait"), [("IMMEDIATE", 50), ("DEFERRED", 7_000), (None, 7_000)])
+def test_only_where_begin_takes_the_lock_is_the_wait_in_steps(tmp_path, mode, wait):
+    options = {"timeout": 7, "transaction_mode": mode}
+    other = ConnectionHandler(
+        {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": tmp_path / "db", "OPTIONS": options}}
+    )["default"]
+
+    def milliseconds():
+        with other.cursor() as cursor:
+            return cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+
+    try:
+        assert milliseconds() == wait
+        with without_waiting(other):
+            assert milliseconds() == 0
+        assert milliseconds() == wait
+    finally:
+        other.close()
+
+
+def test_a_wrapper_that_is_there_before_the_connection_stays_its_owners():
+    def theirs(execute, *statement):
+        return execute(*statement)
+
+    other = connection.copy()
+    try:
+        with other.execute_wrapper(theirs), other.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        assert [type(wrapper) for wrapper in other.execute_wrappers] == [Patience]
+    finally:
+        other.close()
