@@ -25,6 +25,7 @@ class Drain:
     def __init__(self, drained: Callable[[], Awaitable[None]]) -> None:
         self._drained = drained
         self._before: dict[int, Any] = {}
+        self._is_asked = False
         self._draining: asyncio.Task[None] | None = None
 
     def watch(self) -> None:
@@ -48,22 +49,23 @@ class Drain:
         self._before.clear()
 
     def _ended(self, loop: asyncio.AbstractEventLoop, number: int, frame: object) -> None:
-        """A signal handler. The first signal drains, a second one is the server's at once."""
-        if self._draining is None:
-            loop.call_soon_threadsafe(self._begin, number)
-        else:
+        """A signal handler. The first signal drains, a second one is the server's at once, even if the loop is stuck."""
+        if self._is_asked or loop.is_closed():
             self._hand_on(number, frame)
+        else:
+            self._is_asked = True
+            loop.call_soon_threadsafe(self._begin, number)
 
     def _begin(self, number: int) -> None:
-        if self._draining is None:
-            self._draining = asyncio.create_task(self._drain(number))
+        self._draining = asyncio.create_task(self._drain(number))
 
     async def _drain(self, number: int) -> None:
         try:
             await self._drained()
         except Exception:
             logger.exception("The drain failed; the server ends without it.")
-        self._hand_on(number, None)
+        if self._before:  # else a second signal has ended the server meanwhile, which ends in its own time
+            self._hand_on(number, None)
 
     def _hand_on(self, number: int, frame: object) -> None:
         handler = self._before.get(number, signal.SIG_DFL)
