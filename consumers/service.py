@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -32,6 +33,8 @@ class Service:
         self.readers: dict[str, Reader] = {}
         self._watch = Watch(self)
         self._relay: Relay | None = None
+        # Its own: pages may hold every thread of the loop's.
+        self._ending = ThreadPoolExecutor(max_workers=1, thread_name_prefix="alerts-ending")
         self._drain = Drain(self.drain)
         self._is_draining = False
         self._is_empty = asyncio.Event()
@@ -82,7 +85,7 @@ class Service:
 
     async def _stop_relay(self) -> None:
         if self._relay is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self._relay.stop)
+            await asyncio.get_running_loop().run_in_executor(self._ending, self._relay.stop)
 
     # --- sockets ---
 
