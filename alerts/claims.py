@@ -50,7 +50,8 @@ class Claims:
         for start in range(0, len(keys), size):
             chunk = keys[start : start + size]
             # From the highest key down, as Django deletes them.
-            there = model._base_manager.using(self._using).filter(pk__in=chunk).order_by("-pk").select_for_update()
+            # No manager: a DELETE asks none either, and one that hides rows would make them somebody else's.
+            there = models.QuerySet(model, using=self._using).filter(pk__in=chunk).order_by("-pk").select_for_update()
             found = set(there.values_list("pk", flat=True))
             self.lost.update(rows[key] for key in chunk if key not in found)
 

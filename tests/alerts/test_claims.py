@@ -1,5 +1,5 @@
 import pytest
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.db.models.deletion import Collector
 from django.db.models.signals import pre_delete
 from django.test.utils import CaptureQueriesContext
@@ -67,6 +67,18 @@ def test_rows_gone_in_a_block_that_was_taken_back_are_told_by_whoever_deletes_th
 
 def test_a_key_given_as_text_is_the_same_key(posts):
     Post(pk=str(posts[0].pk), title="0", author=posts[0].author).delete()
+    assert told() == [["0"]]
+
+
+def test_rows_that_the_base_manager_hides_are_told_by_whoever_deletes_them(posts, monkeypatch):
+    class Hiding(models.Manager):
+        def get_queryset(self):
+            return super().get_queryset().none()
+
+    hiding = Hiding()
+    hiding.model = Post
+    monkeypatch.setitem(vars(Post._meta), "base_manager", hiding)
+    posts[0].delete()
     assert told() == [["0"]]
 
 
