@@ -45,7 +45,15 @@ def retry(*, deliveries: QuerySet[Delivery], note: Note | None = None) -> Settle
     unmarked = Q(reason="") | Q(reason__startswith=BEFORE)
     reason = Case(When(unmarked, then=F("reason")), default=before)
     return _settle(
-        deliveries, RETRYABLE, note, state=State.WAITING, attempts=0, next_try=Now(), holder="", reason=reason
+        deliveries,
+        RETRYABLE,
+        note,
+        state=State.WAITING,
+        attempts=0,
+        next_try=Now(),
+        holder="",
+        reason=reason,
+        is_held_up=False,
     )
 
 

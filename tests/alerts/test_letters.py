@@ -46,6 +46,13 @@ def test_only_the_dead_and_the_discarded_are_retried(letter, state):
         assert (one.state, one.attempts, one.reason) == (state, 9, REFUSED)
 
 
+def test_a_letter_that_is_retried_is_held_up_by_nobody_any_more(letter):
+    one = letter(State.DISCARDED, is_held_up=True)
+    letters.retry(deliveries=Delivery.objects.all())
+    one.refresh_from_db()
+    assert not one.is_held_up
+
+
 @pytest.mark.parametrize("state", State.values)
 def test_only_the_dead_and_the_waiting_are_discarded(letter, state):
     one = letter(state)
