@@ -49,7 +49,7 @@ class Drain:
         self._before.clear()
 
     def _ended(self, loop: asyncio.AbstractEventLoop, number: int, frame: object) -> None:
-        """A signal handler. The first signal drains, a second one is the server's at once, even if the loop is stuck."""
+        """A signal handler. The first signal drains; a second one is the server's at once, though the loop be stuck."""
         if self._is_asked or loop.is_closed():
             self._hand_on(number, frame)
         else:
