@@ -29,6 +29,7 @@ class Fault:
     rounds: int = 0
     failures: list[str] = field(default_factory=list)  # the seeds of the rounds that failed
     outcomes: list[dict[str, Any]] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)  # the tests that could not run, and why
 
     @property
     def name(self) -> str:
@@ -78,7 +79,12 @@ def run(fault: Fault, *, seed: str, log: Path, report: Path, options: Sequence[s
     if ended.returncode:
         fault.failures.append(seed)
     if report.exists():
-        fault.outcomes += [json.loads(line) for line in report.read_text().splitlines()]
+        for line in report.read_text().splitlines():
+            outcome = json.loads(line)
+            if "skipped" in outcome:
+                fault.skipped[outcome["skipped"]] = outcome["reason"]
+            else:
+                fault.outcomes.append(outcome)
 
 
 def table(faults: Sequence[Fault]) -> str:
@@ -136,9 +142,13 @@ def main() -> int:
     for fault in faults:
         for name, value in sorted(fault.worst_figures().items()):
             print(f"{fault.name:4} worst {name}: {value:g}")
+    skipped = {name: reason for fault in faults for name, reason in fault.skipped.items()}
+    for name, reason in skipped.items():
+        print(f"NOT RUN: {name}: {reason}")
     failed = [f"{fault.name} with --seed {seed.rpartition('-')[0]}" for fault in faults for seed in fault.failures]
     is_clean = not failed and not any(fault.total(column) for fault in faults for column in COUNTED)
-    print("\nAll promises held." if is_clean else f"\nFAILED: {', '.join(failed)}. See {log.relative_to(ROOT)}.")
+    held = "All promises held." if not skipped else "The promises held, but for those that were not put to the test."
+    print(f"\n{held}" if is_clean else f"\nFAILED: {', '.join(failed)}. See {log.relative_to(ROOT)}.")
     return 0 if is_clean else 1
 
 
