@@ -40,7 +40,7 @@ async def test_kills_during_commits(stage: Stage, report: Report):
         await pages
         for writer in writers:
             assert await asyncio.to_thread(writer.wait, seconds=120) == 0, writer.read_log()
-        verdict = await stage.verdict(lineages, seconds=5)
+        verdict = await stage.verdict(lineages, seconds=stage.size(50, 5))
     report(verdict, kills=kills, slowest_start_s=slowest)
 
 
