@@ -114,6 +114,7 @@ async def test_no_lease_is_stolen_by_a_clock_that_jumps_nor_stuck(
                 state, now = delivery()
                 assert now in (holder, ""), f"the lease was stolen at {jump}"
                 held += state == "sending"
+            assert held, "nobody held the lease while a clock jumped"
             mail_server.mood = Mood.ACCEPT
             first.kill() if is_holder else clock.jump("+0")
             began = time.monotonic()
