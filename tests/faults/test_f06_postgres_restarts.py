@@ -33,9 +33,7 @@ async def test_postgres_restarts_and_loses_its_sessions(
                 await asyncio.sleep(1)
                 if trouble == "terminated":
                     with own_postgres.connect() as connection:
-                        connection.execute(
-                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid()"
-                        )
+                        connection.execute(TERMINATE)
                 else:
                     await asyncio.to_thread(own_postgres.stop, "fast" if trouble == "fast" else "immediate")
                     await asyncio.sleep(AWAY)

@@ -22,9 +22,18 @@ HELD_BY = {
 
 
 def run(*arguments: str, without: str) -> "subprocess.CompletedProcess[str]":
-    settings = "tests.faults.sabotaged" if without else "realtime.settings"
     return subprocess.run(
-        [PYTHON, "-m", "pytest", f"--ds={settings}", "-q", "--maxfail=1", "-p", "no:cacheprovider", *arguments],
+        [
+            PYTHON,
+            "-m",
+            "pytest",
+            "--ds=tests.faults.sabotaged",
+            "-q",
+            "--maxfail=1",
+            "-p",
+            "no:cacheprovider",
+            *arguments,
+        ],
         env={**os.environ, "ALERTS_WITHOUT": without},
         cwd=ROOT,
         capture_output=True,
