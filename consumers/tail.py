@@ -207,8 +207,10 @@ class Tail:
             self._hold([], up_to + 1)
             self._wake_all()
             return
-        found = await log_lane(feed.entries, after, up_to)
+        found = await self._ask(feed.entries, after, up_to)
         if self.head == after:
+            if self.oldest > after + 1:
+                self._wake_all()  # first: whoever sleeps would pass over what was trimmed unread, instead of a gap
             self._advance(found, up_to)
 
     def _advance(self, entries: list[Entry], up_to: int) -> None:

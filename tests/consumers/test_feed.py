@@ -210,3 +210,15 @@ async def test_what_was_trimmed_a_moment_ago_is_a_gap_though_the_tail_has_not_he
     browser = await browse(ann, f"epoch={service.tail.epoch}&position=0")
     await browser.until(lambda: len(browser.frames) > 1)
     assert (browser.frames[1]["type"], browser.frames[1].get("reason")) == ("gap", "trimmed")
+
+
+async def test_what_was_trimmed_before_this_process_read_it_is_a_gap_for_those_who_sleep(browse, ann, service):
+    browser = await browse(ann)
+    await answered(browser)
+    await service.tail.stop()  # it hears and sees nothing, as a process that was stopped
+    head = await people_lane(write, f"user:{ann.pk}", 6)
+    await people_lane(Alert.objects.filter(position__lte=head - 2).delete)
+    await people_lane(LogHead.objects.update, oldest=head - 1)
+    await service.tail.refresh()
+    await browser.until(lambda: browser.frames[-1]["type"] not in ("hello", "heartbeat"))
+    assert (browser.frames[-1]["type"], browser.frames[-1].get("reason")) == ("gap", "trimmed")
