@@ -1,8 +1,8 @@
 """An act claims its rows just before they go: those that are gone by then are another act's to report (trap X21).
 
 Rows are collected before they are locked, so two deletes at once collect the same ones, whether singly, in bulk or by a
-cascade. A claim takes the locks which the DELETE takes a moment later, table by table in its order: no delete waits for
-a row, or deadlocks over one, that it would not touch without alerts.
+cascade. A claim takes the locks which the DELETE takes a moment later, table by table in its order (but for tables left
+at the first `post_delete`, when the act is written): no delete waits for a row that it would not touch without alerts.
 """
 
 from __future__ import annotations
@@ -49,10 +49,11 @@ class Claims:
         size = min(connections[self._using].features.max_query_params or CHUNK, CHUNK)
         for start in range(0, len(keys), size):
             chunk = keys[start : start + size]
-            # From the highest key down, as Django deletes them.
             # No manager: a DELETE asks none either, and one that hides rows would make them somebody else's.
-            there = models.QuerySet(model, using=self._using).filter(pk__in=chunk).order_by("-pk").select_for_update()
-            found = set(there.values_list("pk", flat=True))
+            rows_there: models.QuerySet[Any] = models.QuerySet(model, using=self._using)
+            # From the highest key down, as Django deletes them.
+            locked = rows_there.filter(pk__in=chunk).order_by("-pk").select_for_update()
+            found = set(locked.values_list("pk", flat=True))
             self.lost.update(rows[key] for key in chunk if key not in found)
 
 

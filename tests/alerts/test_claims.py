@@ -71,7 +71,7 @@ def test_a_key_given_as_text_is_the_same_key(posts):
 
 
 def test_rows_that_the_base_manager_hides_are_told_by_whoever_deletes_them(posts, monkeypatch):
-    class Hiding(models.Manager):
+    class Hiding(models.Manager[Post]):
         def get_queryset(self):
             return super().get_queryset().none()
 

@@ -53,8 +53,12 @@ class Light(asyncio.Protocol):
                 self._socket.close()
                 raise
             self.transport, _ = await loop.create_connection(lambda: self, sock=self._socket)
-            self.transport.write(self._handshake(f"{host}:{port}"))
-            await self._greeted
+            try:
+                self.transport.write(self._handshake(f"{host}:{port}"))
+                await self._greeted
+            except BaseException:
+                self.transport.abort()
+                raise
 
     def cut(self) -> None:
         """Ends the TCP connection with no closing handshake."""

@@ -13,6 +13,8 @@ from redis.exceptions import OutOfMemoryError
 from tests.faults.conftest import Report
 from tests.faults.stage import Stage
 from tests.servers.redis import Redis
+from tests.servers.site import Site
+from tests.servers.smtp import MailServer, Mood
 from tests.servers.visitor import Visitor
 
 pytestmark = [pytest.mark.fault("F4"), pytest.mark.pipeline]
@@ -66,18 +68,27 @@ async def deleting(stage: Stage, author: Visitor, name: str) -> AsyncIterator[li
         await asyncio.sleep(0.02)
         if task.done():
             task.result()
+            raise AssertionError("nothing was deleted")
     yield took
     stage.has_had_enough = True
     await task
     stage.has_had_enough = False
 
 
-async def test_redis_in_all_its_troubles(postgres_stage: Stage, redis: Redis, report: Report):
-    stage = postgres_stage
+async def test_redis_in_all_its_troubles_while_the_mail_server_hangs(
+    make_postgres_site: Callable[..., Site],
+    make_stage: Callable[[Site], Stage],
+    redis: Redis,
+    mail_server: MailServer,
+    report: Report,
+):
+    mail_server.mood = Mood.HANG
+    stage = await asyncio.to_thread(make_stage, make_postgres_site(EMAIL_URL=mail_server.url))
     seconds = stage.size(3, 10)
     for engine in ("uvicorn", "daphne"):
         stage.serve(engine)
     author = await asyncio.to_thread(stage.author)
+    await asyncio.to_thread(stage.site.create_user, "dan", email="dan@example.org")  # whose welcome hangs
     figures: dict[str, float] = {}
     usual: list[float] = []
     slower: dict[str, float] = {}

@@ -29,7 +29,8 @@ async def test_postgres_restarts_and_loses_its_sessions(
         figures: dict[str, float] = {}
         async with stage.watch(6) as lineages:
             for trouble in ("fast", "immediate", "terminated") * stage.size(1, 5):
-                writer = stage.write(f"{trouble}{len(stage.journals)}", 100, pause=0.05)
+                name = f"{trouble}{len(stage.journals)}"
+                writer = stage.write(name, 100, pause=0.05)
                 await asyncio.sleep(1)
                 if trouble == "terminated":
                     with own_postgres.connect() as connection:
@@ -43,6 +44,9 @@ async def test_postgres_restarts_and_loses_its_sessions(
                 figures[f"{trouble}_ready_after_s"] = max(ready)
                 assert await asyncio.to_thread(writer.wait, seconds=60) == 0, writer.read_log()
             verdict = await stage.verdict(lineages, seconds=10)
+            for name in stage.journals:
+                of = f"{name.rstrip('0123456789')}_silence_ms"
+                figures[of] = max(figures.get(of, 0.0), verdict.silence_of(name))
             cut = sum(lineage.connections - 1 for lineage in lineages)
         report(verdict, sockets_cut=cut, **figures)
         assert verdict.silence < 100_000

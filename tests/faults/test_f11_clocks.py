@@ -76,6 +76,7 @@ async def test_sockets_and_order_outlive_a_clock_that_jumps(
                 assert abs(found - JUMPS.get(jump, 0)) < 30, (jump, found)
             await stage.until_ready_is("ok", servers[0])  # waits, for a busy machine is late at times
         for writer in writers:
+            assert writer.is_running, writer.read_log()
             writer.kill()
         await stage.verdict(lineages)
         acts = stage.acts

@@ -141,7 +141,7 @@ async def test_everybody_comes_back_at_once(
         statements_each=asked["all"] / count,
     )
     assert "Traceback" not in server.read_log()
-    assert used <= BACK  # a server that has a processor of its own takes this long
+    assert used <= 2 * BACK  # of a processor; the figure is what a server that has one of its own takes
     assert took <= 4 * BACK
     assert asked["entries"] <= 10
     assert asked["all"] <= 12 * count

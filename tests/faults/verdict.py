@@ -37,6 +37,7 @@ class Verdict:
     twice: list[Rows] = field(default_factory=list)
     order: list[tuple[int, int]] = field(default_factory=list)
     delays: dict[Rows, float] = field(default_factory=dict)
+    times: dict[Rows, float] = field(default_factory=dict)  # when each was known to be committed
 
     @property
     def silence(self) -> float:
@@ -46,6 +47,10 @@ class Verdict:
     def silence_of(self, writer: str) -> float:
         """The longest delay among the alerts of one writer."""
         return max((delay for rows, delay in self.delays.items() if min(rows).startswith(f"{writer} ")), default=0.0)
+
+    def silence_between(self, begin: float, end: float) -> float:
+        """The longest delay among the alerts committed in that time, of `time.time()`."""
+        return max((delay for rows, delay in self.delays.items() if begin <= self.times[rows] <= end), default=0.0)
 
     def percentile(self, share: float) -> float:
         """The delay that this share of all alerts, from 0 to 1, did not exceed."""
@@ -74,7 +79,7 @@ def judge(acts: Sequence[Act], lineages: Sequence[Sequence[Shown]]) -> Verdict:
     must = expected(acts)
     # An act whose outcome nobody knows may have deleted any of the rows it meant to.
     unknown = [act.titles for act in acts if act.outcome == UNKNOWN]
-    verdict = Verdict(commits=len(must))
+    verdict = Verdict(commits=len(must), times=must)
     for lineage in lineages:
         seen: set[Rows] = set()
         ids: set[str] = set()

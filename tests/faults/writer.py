@@ -6,6 +6,7 @@ its journal ends; an act without an outcome there is unknown, and so is one whos
 
 import argparse
 import random
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -123,6 +124,11 @@ def _fail() -> None:
     raise TakenBack
 
 
+def rest(seconds: float) -> None:
+    """No `time.sleep`: it fails in a process whose clock libfaketime sets wrong."""
+    threading.Event().wait(seconds)
+
+
 class Writer:
     def __init__(self, *, name: str, journal: Journal, seed: str, pause: float, weights: dict[str, int]) -> None:
         self.name = name
@@ -142,7 +148,7 @@ class Writer:
             chance, kind, titles = self._plan(number)
             posts = self._patiently(partial(self._make, titles))
             if chance.random() < 0.5:
-                time.sleep(chance.random() * self.pause * 2)
+                rest(chance.random() * self.pause * 2)
             self.journal.intend(kind, titles)
             try:
                 gone = getattr(self._acts, kind)(posts)
@@ -154,7 +160,7 @@ class Writer:
             else:
                 self.journal.settle(COMMITTED if gone else TAKEN_BACK, gone)
             if chance.random() >= 0.5:
-                time.sleep(chance.random() * self.pause * 2)
+                rest(chance.random() * self.pause * 2)
 
     def _plan(self, number: int) -> tuple[random.Random, str, list[str]]:
         chance = random.Random(f"{self.seed} {self.name} {number}")
@@ -178,7 +184,7 @@ class Writer:
                 connections.close_all()
                 if time.monotonic() > until:
                     raise
-                time.sleep(0.1)
+                rest(0.1)
 
 
 def main() -> None:
