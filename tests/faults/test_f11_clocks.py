@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.conftest import Report
 from tests.faults.stage import Stage
-from tests.faults.verdict import expected, judge, rows_of
+from tests.faults.verdict import judge, rows_of
 from tests.servers.clock import Clock
 from tests.servers.lineage import Lineage, Shown
 from tests.servers.ports import wait_until
@@ -81,11 +81,11 @@ async def test_sockets_and_order_outlive_a_clock_that_jumps(
         await stage.verdict(lineages)
         acts = stage.acts
         verdict = judge(acts, [of_posts(lineage) for lineage in lineages])
+        if victim == "writer":  # whose journal tells the wrong time
+            verdict.delays = {rows: ms for rows, ms in verdict.delays.items() if not min(rows).startswith("victim ")}
         mails = await asyncio.to_thread(mail_server.wait_for, len(steps))
     assert Counter(mail.recipients for mail in mails) == {(f"new{n}@example.org",): 1 for n in range(len(steps))}
-    must = expected(acts)
-    waits = sorted(s.time - must[rows_of(s.alert)] for s in of_posts(lineages[0]) if rows_of(s.alert) in must)
-    report(verdict, p99_ms=waits[int(len(waits) * 0.99)] * 1000, mails=len(mails))
+    report(verdict, p99_ms=verdict.percentile(0.99), mails=len(mails))
 
 
 @pytest.mark.parametrize("is_holder", [True, False], ids=["holder", "observer"])
