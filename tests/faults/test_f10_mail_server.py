@@ -12,13 +12,12 @@ import pytest
 from tests.faults.conftest import Report
 from tests.faults.stage import Stage
 from tests.faults.verdict import Verdict
+from tests.pipeline.test_mails import register
 from tests.servers.shell import Shell
 from tests.servers.site import Site
 from tests.servers.smtp import MailServer, Mood
-from tests.servers.visitor import Visitor
 
 pytestmark = pytest.mark.fault("F10")
-WORDS = "correct horse battery"
 NAMES = """
 from collections import Counter
 from django.db import transaction
@@ -49,17 +48,6 @@ def mailing_stage(
 ) -> Stage:
     make = request.getfixturevalue(f"make_{request.param}_site")
     return make_stage(make(EMAIL_URL=mail_server.url, ALERTS_RELAY="off"))
-
-
-def register(url: str, username: str) -> float:
-    """Registers through the page; gives the seconds it took."""
-    visitor = Visitor(url)
-    visitor.get("/accounts/register/")
-    fields = {"username": username, "email": f"{username}@example.org", "password1": WORDS, "password2": WORDS}
-    began = time.monotonic()
-    page = visitor.post("/accounts/register/", fields)
-    assert (page.status, visitor.session != "") == (200, True), page.text
-    return time.monotonic() - began
 
 
 @pytest.fixture
@@ -96,14 +84,14 @@ async def test_every_mood_of_a_mail_server(mailing_stage: Stage, shell: Shell, m
     server = stage.serve()
     stage.relay()
     names = [f"usual{n}" for n in range(3)]
-    usual = [await asyncio.to_thread(register, server.url, name) for name in names]
+    usual = [await asyncio.to_thread(register, server, name) for name in names]
     await asyncio.to_thread(mail_server.wait_for, 3)
     took, dead = list[float](), set[str]()
     for mood in (Mood.DEFER, Mood.BUSY, Mood.DROP, Mood.REJECT, Mood.HANG):
         mail_server.mood = mood
         these = [f"{mood.name.lower()}{n}" for n in range(2)]
         for name in these:
-            took.append(await asyncio.to_thread(register, server.url, name))
+            took.append(await asyncio.to_thread(register, server, name))
         wanted = 1 if mood is Mood.HANG else 2
         for _ in range(200):
             await asyncio.sleep(0.1)
@@ -117,7 +105,7 @@ async def test_every_mood_of_a_mail_server(mailing_stage: Stage, shell: Shell, m
     mail_server.stop()  # which cuts the connection that hangs
     mail_server.mood = Mood.ACCEPT
     names.append("refused")
-    took.append(await asyncio.to_thread(register, server.url, "refused"))
+    took.append(await asyncio.to_thread(register, server, "refused"))
     told = await stage.until_ready_is("degraded", server, about="email server is out of reach", seconds=30)
     mail_server.start()
     await asyncio.to_thread(until_done, shell, mail_server)
