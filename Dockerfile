@@ -17,4 +17,4 @@ USER app
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
-CMD ["python", "-m", "uvicorn", "realtime.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio", "--ws-max-size", "65536", "--ws-ping-interval", "10", "--ws-ping-timeout", "10", "--ws-per-message-deflate", "false", "--no-proxy-headers", "--no-server-header", "--timeout-graceful-shutdown", "5", "--workers", "1"]
+CMD ["python", "-m", "uvicorn", "realtime.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio", "--ws-max-size", "65536", "--ws-ping-interval", "0", "--ws-per-message-deflate", "false", "--no-proxy-headers", "--no-server-header", "--timeout-graceful-shutdown", "5", "--workers", "1"]

@@ -1,9 +1,10 @@
 """One socket: a cursor. It sends from the cursor to the head of the log, waits for what concerns it, and repeats.
 
-The life of a socket: the handshake is checked, the session identified, `hello` sent. Then two coroutines: one reads
-commands, one writes. The writer takes what the tail holds after the cursor, as long as the client acknowledges; a slow
-reader is only a cursor that lags. When nothing is left it sleeps, and the tail wakes it for an alert of its audience:
-what it slept through did not concern it. Live, lagging and resumed sockets run the same lines.
+The life of a socket: the handshake is checked, the session identified, `hello` sent. Then commands are read, and
+whatever brings something to send pushes: what the tail holds after the cursor goes out at once, as long as the client
+acknowledges and its connection takes it; only what has to be waited for, a page of the database or a slow connection,
+gets a task. When nothing is left the feed is idle, and woken for an alert of its audience: what came meanwhile did not
+concern it. Live, lagging and resumed sockets run the same lines.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from bisect import bisect_right
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError
@@ -22,14 +22,16 @@ from alerts import frames, reads
 from alerts.conf import conf
 from alerts.models import ReadState
 
+from .batch import Batch
 from .close_codes import CloseCode
 from .commands import LARGEST_FRAME, BadCommand, parse
-from .engines import Connection, Send, dropping
+from .connection import Frame, Later, connect
+from .engines import Send
 from .handshake import SUBPROTOCOL, Refused, Resume, client_address, resume_of, verify_origin
 from .identity import Identity, digest, identify, session_key_of
 from .pace import Pace
 from .pool import people_lane
-from .tail import Batch
+from .window import Window
 
 if TYPE_CHECKING:
     from .reader import Reader
@@ -39,39 +41,59 @@ logger = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 MOST_HINTS = 20  # control frames that wait, above which no hint is added
 MOST_UNSENT = 500  # control frames that wait for a reader who does not read
-# Bytes of alerts in one frame, one alert at least. Daphne's limit on a message's size holds for what it sends as well.
-MOST_IN_A_FRAME = 60 * 1024
 PATIENCE = 60.0  # seconds a full window may stay full
 
 
 class Feed:
     """The socket of one browser. Every method belongs to the server's loop."""
 
+    __slots__ = (
+        "_closing",
+        "_early",
+        "_epoch",
+        "_gap",
+        "_is_idle",
+        "_is_open",
+        "_pace",
+        "_read_before",
+        "_receive",
+        "_said",
+        "_scope",
+        "_warns_at",
+        "_writer",
+        "address",
+        "beat_at",
+        "connection",
+        "cursor",
+        "reader",
+        "service",
+        "session_digest",
+        "session_key",
+        "tail",
+        "window",
+    )
+    reader: Reader
+
     def __init__(self, service: Service, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         self.service = service
         self.tail = service.tail
-        self.connection = Connection(send)
+        self.connection = connect(send)
         self.address = client_address(scope)
         self.session_key = ""
         self.session_digest = ""
-        self.reader: Reader
         self.cursor = 0  # all this socket may see up to here has been sent
         self.beat_at = math.inf  # none before `hello`
-        self.full_since: float | None = None
+        self.window = Window(conf().WINDOW, conf().WINDOW * 1024)
         self._scope = scope
         self._receive = receive
-        self._send = dropping(send)
         self._early: dict[str, Any] | None = None  # a message that came during the handshake
         self._epoch = ""
         self._gap = ""
-        self._window = (conf().WINDOW, conf().WINDOW * 1024)
-        self._unacknowledged: deque[tuple[Sequence[int], Sequence[int]]] = deque()
-        self._count = 0
-        self._bytes = 0
-        self._said: deque[str] = deque()
+        self._said: list[Frame] = []
         self._closing: CloseCode | None = None
+        self._is_open = False  # between `hello` and `bye`
         self._is_idle = False
-        self._woken = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
         self._pace = Pace()
         self._warns_at = 0.0  # not again before; a line in the log a minute at most
         self._read_before: dict[int, str] = {}
@@ -86,15 +108,15 @@ class Feed:
             identity = await self._identify()
         except Refused as refused:
             logger.info("refused: %s ip=%s", refused, self.address)
-            await self._send({"type": "websocket.close"})
+            await self.connection.send({"type": "websocket.close"})
             return
         except DatabaseError as error:
             # The client learns from its page that it is signed in still, and tries again.
             logger.warning("refused: the database does not answer (%s) ip=%s", type(error).__name__, self.address)
-            await self._send({"type": "websocket.close"})
+            await self.connection.send({"type": "websocket.close"})
             return
-        offered = self._scope.get("subprotocols", ())
-        await self._send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if SUBPROTOCOL in offered else None})
+        subprotocol = SUBPROTOCOL if SUBPROTOCOL in self._scope.get("subprotocols", ()) else None
+        await self.connection.send({"type": "websocket.accept", "subprotocol": subprotocol})
         self.session_digest = digest(self.session_key)
         refusal = self.service.admit(self, identity)
         if refusal is not None:
@@ -102,19 +124,20 @@ class Feed:
             await self._say_bye(refusal)
             return
         logger.info("connect: user=%s ip=%s", identity.user.pk, self.address)
-        writer: asyncio.Task[None] | None = None
         try:
             await self._begin(resume, identity.read_state)
-            writer = asyncio.create_task(self._write())
+            self._is_open = True
+            self.push()
             await self._read()
         except DatabaseError as error:
             self._log_failure("socket", error)
             await self._say_bye(CloseCode.RESTARTING)
         finally:
+            self._is_open = False
             self.service.leave(self)
-            if writer is not None:
-                writer.cancel()
-                await asyncio.gather(writer, return_exceptions=True)
+            if self._writer is not None:
+                self._writer.cancel()
+                await asyncio.gather(self._writer, return_exceptions=True)
             self.connection.end()
 
     async def _identify(self) -> Identity:
@@ -141,36 +164,35 @@ class Feed:
     # --- what the tail, the ticker and the commands ask of it: none of these waits ---
 
     def wake(self, position: int) -> None:
-        """An entry that concerns this socket is in the tail."""
+        """An entry that concerns this socket is in the tail; none before it does that has not been told of."""
         if self._is_idle:
-            # Whatever lies between did not concern it.
             self.cursor = max(self.cursor, position - 1)
             self._is_idle = False
-        self._woken.set()
+        self.push()
 
     def look(self) -> None:
         """Something about the log itself changed."""
+        self._pass_what_was_told()
         self._is_idle = False
-        self._woken.set()
+        self.push()
 
-    def say(self, frame: str) -> None:
+    def say(self, text: str) -> None:
         """Send a frame after those that wait already."""
-        self._said.append(frame)
+        self._said.append(Frame(text))
         if len(self._said) > MOST_UNSENT:
             self._said.clear()
             self.close(CloseCode.NEVER_ACKNOWLEDGED)
-        self._woken.set()
+        self.push()
 
-    def hint(self, frame: str) -> None:
+    def hint(self, text: str) -> None:
         """Send a frame that may as well be lost: whoever does not read hears none."""
         if len(self._said) < MOST_HINTS:
-            self.say(frame)
+            self.say(text)
 
     def beat(self) -> None:
         """A heartbeat: the cursor, read from the same path as the alerts."""
         self.beat_at = asyncio.get_running_loop().time() + conf().HEARTBEAT
-        if self._is_idle and self._epoch == self.tail.epoch:
-            self.cursor = max(self.cursor, self.tail.head)
+        self._pass_what_was_told()
         self.say(
             frames.heartbeat(
                 position=self.cursor,
@@ -185,32 +207,24 @@ class Feed:
         if self._closing is None:
             self._closing = code
             logger.info("close: %s user=%s ip=%s", code.reason, self.reader.user.pk, self.address)
-            self._woken.set()
+            self.push()
 
     def frees(self, position: int) -> bool:
         """Whether an acknowledgement up to this position frees a part of the window."""
-        return bool(self._unacknowledged) and self._unacknowledged[0][0][0] <= position <= self.cursor
+        return position <= self.cursor and self.window.frees(position)
 
     def acknowledge(self, position: int) -> None:
         """The client has received everything up to this position."""
-        while self._unacknowledged:
-            positions, sizes = self._unacknowledged[0]
-            got = bisect_right(positions, position)
-            self._count -= got
-            self._bytes -= sum(sizes[:got])
-            if got < len(positions):
-                self._unacknowledged[0] = (positions[got:], sizes[got:])
-                break
-            self._unacknowledged.popleft()
-        if not self._is_full:
-            self.full_since = None
-            self._woken.set()
+        self.window.acknowledge(position)
+        if not self._is_idle:
+            self.push()
+
+    def _pass_what_was_told(self) -> None:
+        """Whatever an idle socket was not woken for does not concern it."""
+        if self._is_idle and self._epoch == self.tail.epoch:
+            self.cursor = max(self.cursor, self.tail.waiting.told)
 
     # --- writing ---
-
-    @property
-    def _is_full(self) -> bool:
-        return self._count >= self._window[0] or self._bytes >= self._window[1]
 
     async def _begin(self, resume: Resume, state: ReadState) -> None:
         """`hello`, and the cursor where the client wants it, or a gap where that is impossible."""
@@ -229,7 +243,7 @@ class Feed:
         if self.cursor < head:
             self._read_before = await people_lane(reads.read_ids_between, state, self.reader.keys, self.cursor, head)
         self.beat_at = asyncio.get_running_loop().time() + conf().HEARTBEAT
-        await self._send_text(
+        hello = Frame(
             frames.hello(
                 epoch=self._epoch,
                 position=position,
@@ -237,89 +251,107 @@ class Feed:
                 unread=self.reader.unread,
                 reads_version=self.reader.reads_version,
                 heartbeat=conf().HEARTBEAT,
-                window=self._window,
+                window=(self.window.alerts, self.window.bytes),
                 user=(str(self.reader.user.pk), self.reader.name),
             )
         )
+        await self._send(hello)
 
-    async def _write(self) -> None:
+    def push(self) -> None:
+        """Send what is next, until there is nothing, or something has to be waited for: that is the writer's."""
+        if self._writer is None and self._is_open:
+            try:
+                later = self._send_on()
+            except Exception as error:
+                later = partial(self._break_off, error)
+            if later is not None:
+                self._writer = asyncio.create_task(self._write(later))
+
+    async def _write(self, later: Later | None) -> None:
         try:
-            while self._closing is None:
-                self._woken.clear()
-                if not await self._write_next():
-                    await self._woken.wait()
-            await self._say_bye(self._closing)
-        except asyncio.CancelledError:
-            raise
+            while later is not None:
+                await later()
+                later = self._send_on()
         except Exception as error:
-            # The log could not be read: the client comes back and resumes.
-            self._log_failure("socket", error)
-            await self._say_bye(CloseCode.RESTARTING)
+            await self._break_off(error)
+        self._writer = None
 
-    async def _write_next(self) -> bool:
-        """Send what is next. Gives False when there is nothing to send."""
-        if self._said:
-            await self._send_text(self._said.popleft())
-            return True
-        if self._lost_its_place():
-            await self._say_gap()
-            return True
-        if self._is_full:
-            if self.full_since is None:
-                self.full_since = asyncio.get_running_loop().time()
-            return False
-        count, size = self._window[0] - self._count, min(self._window[1] - self._bytes, MOST_IN_A_FRAME)
-        batch = self.tail.read_at_once(self.cursor, self.reader.keys, count, size)
-        if batch is None:
-            batch = await self.tail.read(self.cursor, self.reader.keys, count, size)
-            if self._lost_its_place() or self._closing is not None:
-                return True
-        if batch.entries:
-            await self._send_alerts(batch)
-            return True
+    def _send_on(self) -> Later | None:
+        """Send what is next. Gives what has to be waited for before the rest, or None when nothing is left."""
+        tail, window = self.tail, self.window
+        later: Later | None = None
+        while later is None:
+            if self._closing is not None:
+                return partial(self._say_bye, self._closing) if self._is_open else None
+            if self._said:
+                later = self.connection.write(self._said.pop(0))
+            elif self._lost_its_place():
+                later = self._write_gap()
+            elif window.is_full:
+                window.full_since = window.full_since or asyncio.get_running_loop().time()
+                return None
+            elif self.cursor >= tail.head:
+                self._is_idle = True
+                return None
+            else:
+                batch = tail.read_at_once(self.cursor, self.reader, window.alerts, window.bytes)
+                later = self._read_back if batch is None else self._write_batch(batch)
+        return later
+
+    async def _read_back(self) -> None:
+        """Send what comes next, further back than the tail reaches."""
+        batch = await self.tail.read(self.cursor, self.reader.keys, self.window.alerts, self.window.bytes)
+        if not self._lost_its_place() and self._closing is None and (later := self._write_batch(batch)) is not None:
+            await later()
+
+    def _write_batch(self, batch: Batch) -> Later | None:
         self.cursor = batch.position
-        if self.cursor < self.tail.head:
-            return True
-        self._is_idle = True
-        return False
+        if not batch.entries:
+            return None
+        self.window.add(batch)
+        if self._read_before:
+            self._name_those_read(batch)
+        return self.connection.write(batch.frame)
+
+    def _name_those_read(self, batch: Batch) -> None:
+        """After a resume: a frame that names which alerts of this batch are read already, next after it."""
+        found = (self._read_before.pop(position, None) for position in batch.positions)
+        if read := [uid for uid in found if uid is not None]:
+            version, unread = self.reader.reads_version, self.reader.unread
+            self._said.insert(0, Frame(frames.reads(version=version, unread=unread, read_ids=read)))
 
     def _lost_its_place(self) -> bool:
-        if not self._gap:
-            if self._epoch != self.tail.epoch:
-                self._gap = "epoch"
-            elif self.cursor + 1 < self.tail.oldest and self.cursor < self.tail.head:
-                self._gap = "trimmed"
-        return bool(self._gap)
+        tail = self.tail
+        if self._epoch is not tail.epoch and self._epoch != tail.epoch:
+            self._gap = self._gap or "epoch"
+        elif self.cursor + 1 < tail.oldest and self.cursor < tail.head:
+            self._gap = self._gap or "trimmed"
+        return self._gap != ""
 
-    async def _say_gap(self) -> None:
+    def _write_gap(self) -> Later | None:
         tail = self.tail
         reason, self._gap = self._gap, ""
         self._epoch, self.cursor = tail.epoch, tail.head
-        self._unacknowledged.clear()
-        self._count = self._bytes = 0
-        self.full_since = None
+        self.window.clear()
         self._read_before.clear()
-        await self._send_text(frames.gap(reason=reason, epoch=tail.epoch, oldest=tail.oldest, head=tail.head))
+        return self.connection.write(
+            Frame(frames.gap(reason=reason, epoch=tail.epoch, oldest=tail.oldest, head=tail.head))
+        )
 
-    async def _send_alerts(self, batch: Batch) -> None:
-        entries = batch.entries
-        self.cursor = batch.position
-        self._unacknowledged.append(([e.position for e in entries], [e.size for e in entries]))
-        self._count += len(entries)
-        self._bytes += sum(entry.size for entry in entries)
-        await self._send_text(self.tail.frame(batch))
-        if self._read_before:
-            read = [uid for entry in entries if (uid := self._read_before.pop(entry.position, None)) is not None]
-            if read:
-                version, unread = self.reader.reads_version, self.reader.unread
-                await self._send_text(frames.reads(version=version, unread=unread, read_ids=read))
-
-    async def _send_text(self, text: str) -> None:
-        await self._send({"type": "websocket.send", "text": text})
+    async def _send(self, frame: Frame) -> None:
+        later = self.connection.write(frame)
+        if later is not None:
+            await later()
 
     async def _say_bye(self, code: CloseCode) -> None:
-        await self._send_text(frames.bye(reason=code.reason, retry_after=code.retry_after))
-        await self._send({"type": "websocket.close", "code": int(code)})
+        self._is_open = False
+        await self._send(Frame(frames.bye(reason=code.reason, retry_after=code.retry_after)))
+        await self.connection.send({"type": "websocket.close", "code": int(code)})
+
+    async def _break_off(self, error: Exception) -> None:
+        """The log could not be read: the client comes back and resumes."""
+        self._log_failure("socket", error)
+        await self._say_bye(CloseCode.RESTARTING)
 
     def _log_failure(self, what: str, error: Exception) -> None:
         is_expected = isinstance(error, DatabaseError)

@@ -10,6 +10,7 @@ from alerts.reads import MOST
 
 from .identity import Identity
 from .tail import Tail
+from .waiting import Role
 
 if TYPE_CHECKING:
     from .feed import Feed
@@ -17,6 +18,22 @@ if TYPE_CHECKING:
 
 class Reader:
     """Shared by the sockets of one user. The tail wakes it, and it wakes them."""
+
+    __slots__ = (
+        "_counted_up_to",
+        "_unread",
+        "feeds",
+        "is_behind",
+        "keys",
+        "name",
+        "own_key",
+        "reads_version",
+        "role",
+        "signature",
+        "tail",
+        "user",
+    )
+    role: Role
 
     def __init__(self, identity: Identity, tail: Tail) -> None:
         self.tail = tail
@@ -32,7 +49,6 @@ class Reader:
         self.name = identity.name
         self.keys = identity.keys
         self.own_key = identity.own_key
-        self.shared_keys = identity.keys - {identity.own_key}
         self.signature = identity.signature
         self.note_reads(identity.reads_version, identity.unread, identity.counted_up_to)
 

@@ -13,6 +13,8 @@ from alerts.relay.layer import layer
 from alerts.relay.service import Relay
 
 from .close_codes import CloseCode
+from .collector import Collector
+from .connection import together
 from .drain import Drain
 from .feed import PATIENCE, Feed
 from .identity import Identity
@@ -36,6 +38,7 @@ class Service:
         # Its own: pages may hold every thread of the loop's.
         self._ending = ThreadPoolExecutor(max_workers=1, thread_name_prefix="alerts-ending")
         self._drain = Drain(self.drain)
+        self._collector = Collector()
         self._is_draining = False
         self._is_empty = asyncio.Event()
         self._sockets = 0
@@ -59,6 +62,7 @@ class Service:
             self._relay = Relay()
             self._relay.start()
         self._drain.watch()
+        self._collector.tune()
 
     async def drain(self) -> None:
         """Let every socket go, admit no other, and give back what the relay here has leased. Takes seconds at most."""
@@ -81,6 +85,7 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.tail.stop()
         await self._stop_relay()
+        self._collector.restore()
         layer.leave()
 
     async def _stop_relay(self) -> None:
@@ -101,7 +106,7 @@ class Service:
             return CloseCode.TOO_MANY_CONNECTIONS
         if reader is None:
             reader = self.readers[key] = Reader(identity, self.tail)
-            self.tail.add(reader)
+            self.tail.waiting.add(reader)
         else:
             self.adopt(reader, identity)
         self._sockets += 1
@@ -116,15 +121,15 @@ class Service:
         reader = feed.reader
         reader.feeds.discard(feed)
         if not reader.feeds:
-            self.tail.remove(reader)
+            self.tail.waiting.remove(reader)
             self.readers.pop(str(reader.user.pk), None)
 
     def adopt(self, reader: Reader, identity: Identity) -> None:
         """The rights of a user were read anew. Whoever has lost some is closed; a gain counts from here on."""
         lost = reader.keys - identity.keys
-        self.tail.remove(reader)
+        self.tail.waiting.remove(reader)
         reader.adopt(identity)
-        self.tail.add(reader)
+        self.tail.waiting.add(reader)
         if lost:
             for feed in list(reader.feeds):
                 feed.close(CloseCode.PERMISSION_LOST)
@@ -136,18 +141,19 @@ class Service:
                     feed.close(CloseCode.SIGNED_OUT)
 
     async def _tick(self) -> None:
-        """Heartbeats that are due, windows that stay full, peers that the server gave up."""
+        """Heartbeats that are due, windows that stay full, peers that show no sign of life."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(TICK)
             now = loop.time()
-            for reader in list(self.readers.values()):
-                for feed in list(reader.feeds):
-                    if feed.connection.is_given_up:
+            with together:
+                for feed in [feed for reader in self.readers.values() for feed in reader.feeds]:
+                    if feed.connection.is_dead(now):
                         feed.connection.cut()
-                    elif feed.full_since is not None and now - feed.full_since > PATIENCE:
+                    elif feed.window.full_since is not None and now - feed.window.full_since > PATIENCE:
                         feed.close(CloseCode.NEVER_ACKNOWLEDGED)
                     elif now >= feed.beat_at:
+                        feed.connection.ping()
                         feed.beat()
 
     def _hear_hint(self, message: dict[str, Any]) -> None:
@@ -157,7 +163,7 @@ class Service:
             if reader is not None:
                 reader.hear_reads(**change)
         elif "pending" in message:
-            for concerned in self.tail.concerned(message["pending"]["audience"]):
+            for concerned in self.tail.waiting.concerned(message["pending"]["audience"]):
                 concerned.hint(message["pending"]["frame"])
         elif "rights" in message:
             self._watch.look_at(message["rights"])

@@ -2,8 +2,8 @@
 
 One life of an entry here: a layer message brings it with its frame, or says only that it is there; or, the message
 lost, the look at the head (once a second, on SQLite at each commit) finds it. Positions it has are dropped, positions
-that do not follow on are fetched first. Then the sockets it concerns are woken, and each reads from its own cursor.
-A cursor further back than the tail is served from the database: in shared pages when near, by audience when far.
+that do not follow on are fetched first. Then the readers it concerns are woken, and each reads from its own cursor. One
+further back than the tail is served from the database: in shared pages when near, by audience when far.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ import asyncio
 import logging
 import sqlite3
 from bisect import bisect_right
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from channels.layers import get_channel_layer
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from alerts import feed, frames
+from alerts import feed
 from alerts.frames import Entry
 from alerts.relay.head import Head, new_epoch, read_head, using
 from alerts.relay.layer import GROUP, LIMIT, LOOK_WHEN_DOWN, VERSION, layer
 
+from .batch import Batch, filtered
 from .pool import log_lane
+from .waiting import Reader, Role, Waiting
 
 logger = logging.getLogger(__name__)
-K = TypeVar("K")
 MOST_BYTES = 16 * 1024 * 1024  # of encoded alerts held here
 AT_START = 500  # entries read at start, for the sockets that come back
 DOUBT = 5.0  # seconds
@@ -42,25 +42,9 @@ NEAR = 1_000  # positions; a cursor further back is served by audience
 PAGE = 256  # positions in one shared page
 PAGES = 16  # shared pages kept
 BATCH = 256  # alerts in one frame at most
-
-
-class Reader(Protocol):
-    """What the tail wakes. `keys` without the personal one are shared by all of one role."""
-
-    shared_keys: frozenset[str]
-    own_key: str
-
-    def wake(self, position: int) -> None: ...
-    def hint(self, frame: str) -> None: ...
-    def look(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What a cursor reads next: entries that concern it, and where it stands after them."""
-
-    entries: list[Entry]
-    position: int
+# Bytes of alerts in one frame, one alert at least. Daphne's limit on a message's size holds for what it sends as well.
+MOST_IN_A_FRAME = 60 * 1024
+DISTINCT = 64  # batches kept for others who read the same
 
 
 class Tail:
@@ -70,13 +54,14 @@ class Tail:
         self.epoch = ""
         self.head = 0
         self.oldest = 1
+        self.waiting = Waiting()
         self._entries: list[Entry] = []
         self._first = 1  # the position of the first entry held
         self._bytes = 0
-        self._by_role: dict[frozenset[str], set[Reader]] = defaultdict(set)
-        self._by_user: dict[str, set[Reader]] = defaultdict(set)
+        self._latest: dict[str, int] = {}  # of each audience, the last position held
+        self._batches: dict[tuple[int, Role], Batch] = {}  # what those of a role read after a cursor
+        self._distinct: dict[tuple[int, ...], Batch] = {}  # by their positions
         self._pages: OrderedDict[tuple[int, int], asyncio.Task[list[Entry]]] = OrderedDict()
-        self._encoded: dict[tuple[int, int, int], str] = {}
         self._on_hint = on_hint
         self._doubted_until = 0.0
         self._channel = ""
@@ -98,48 +83,46 @@ class Tail:
 
     # --- readers ---
 
-    def add(self, reader: Reader) -> None:
-        self._by_role[reader.shared_keys].add(reader)
-        self._by_user[reader.own_key].add(reader)
+    def read_at_once(self, after: int, reader: Reader, count: int, size: int) -> Batch | None:
+        """The next entries after a cursor, from memory; None when it lies further back than the tail reaches.
 
-    def remove(self, reader: Reader) -> None:
-        _discard(self._by_role, reader.shared_keys, reader)
-        _discard(self._by_user, reader.own_key, reader)
-
-    def read_at_once(self, after: int, keys: frozenset[str], count: int, size: int) -> Batch | None:
-        """The next entries after a cursor, from memory; None when it lies further back than the tail reaches."""
-        if after >= self.head:
-            return Batch([], after)
+        All of one role who stand at the same cursor share one batch, but for what is somebody's own, or over the limits
+        of a frame or of their window.
+        """
         if after + 1 < self._first:
             return None
-        return _filter(self._entries, self._place_after(after), keys, count, size, self.head)
+        if self._latest.get(reader.own_key, 0) > after:
+            return self._filter(after, reader.keys, count, size)
+        key = (after, reader.role)
+        batch = self._batches.get(key)
+        if batch is None:
+            if len(self._batches) > DISTINCT:
+                self._batches.clear()
+            batch = self._batches[key] = self._filter(after, reader.role.keys, BATCH, MOST_IN_A_FRAME)
+        if len(batch.entries) <= count and (batch.size <= size or len(batch.entries) == 1):
+            return batch
+        return self._filter(after, reader.role.keys, count, size)
+
+    def _filter(self, after: int, keys: frozenset[str], count: int, size: int) -> Batch:
+        size = min(size, MOST_IN_A_FRAME)
+        batch = filtered(self._entries, self._place_after(after), keys, count, size, self.head)
+        if len(self._distinct) > DISTINCT:
+            self._distinct.clear()
+        return self._distinct.setdefault((*batch.positions, batch.position), batch)
 
     async def read(self, after: int, keys: frozenset[str], count: int, size: int) -> Batch:
         """The next entries after a cursor that lies further back, from the database."""
-        head = self.head
+        head, size = self.head, min(size, MOST_IN_A_FRAME)
         if head - after > NEAR:
             found = await self._ask(feed.entries_for, keys, after, head, min(count, BATCH))
-            batch = _filter(found, 0, keys, count, size, head)
+            batch = filtered(found, 0, keys, count, size, head)
             is_cut = len(found) == min(count, BATCH) or len(batch.entries) < len(found)
             return Batch(batch.entries, batch.entries[-1].position) if is_cut and batch.entries else batch
         number = after // PAGE
         end = min((number + 1) * PAGE, head)
         page = await self._page(number, end)
         start = next((place for place, entry in enumerate(page) if entry.position > after), len(page))
-        return _filter(page, start, keys, count, size, end)
-
-    def frame(self, batch: Batch) -> str:
-        """The `alerts` frame of a batch; sockets that read the same share its encoding."""
-        entries = batch.entries
-        if len(entries) == entries[-1].position - entries[0].position + 1:
-            key = (entries[0].position, entries[-1].position, batch.position)
-            text = self._encoded.get(key)
-            if text is None:
-                if len(self._encoded) > 64:
-                    self._encoded.clear()
-                text = self._encoded[key] = frames.alerts(entries, batch.position)
-            return text
-        return frames.alerts(entries, batch.position)
+        return filtered(page, start, keys, count, size, end)
 
     def count_between(self, after: int, keys: frozenset[str]) -> int | None:
         """How many entries after a position concern these keys; None when the tail does not reach back that far."""
@@ -153,15 +136,6 @@ class Tail:
         if place < len(self._entries) and self._entries[place].position == position + 1:
             return place
         return bisect_right(self._entries, position, key=attrgetter("position"))
-
-    def concerned(self, audience: str) -> Iterator[Reader]:
-        """The readers in an audience."""
-        if audience.startswith("user:"):
-            yield from self._by_user.get(audience, ())
-            return
-        for keys, readers in self._by_role.items():
-            if audience in keys:
-                yield from readers
 
     # --- the log ---
 
@@ -194,7 +168,7 @@ class Tail:
         self.epoch, self.head, self.oldest = head.epoch, head.position, head.oldest
         self._hold([], head.position + 1)
         self._pages.clear()
-        self._wake_all()
+        self.waiting.look(self.head)
 
     async def _fetch(self, up_to: int) -> None:
         """Make the tail reach up to a position."""
@@ -205,21 +179,23 @@ class Tail:
             # Too far to hold: the sockets read the rest by themselves.
             self.head = up_to
             self._hold([], up_to + 1)
-            self._wake_all()
+            self.waiting.look(up_to)
             return
         found = await self._ask(feed.entries, after, up_to)
         if self.head == after:
+            self._append(found, up_to)
             if self.oldest > after + 1:
-                self._wake_all()  # first: whoever sleeps would pass over what was trimmed unread, instead of a gap
-            self._advance(found, up_to)
+                self.waiting.look(up_to)  # whoever is only woken would pass over what was trimmed unread: a gap is due
+            else:
+                self.waiting.announce(found, up_to)
 
-    def _advance(self, entries: list[Entry], up_to: int) -> None:
+    def _append(self, entries: list[Entry], up_to: int) -> None:
         self.head = up_to
-        self._encoded.clear()
+        self._forget_batches()
         for entry in entries:
             self._entries.append(entry)
             self._bytes += entry.size
-            self._wake(entry)
+            self._latest[entry.audience] = entry.position
         if self._bytes > MOST_BYTES:
             self._trim()
 
@@ -231,16 +207,12 @@ class Tail:
     def _hold(self, entries: list[Entry], first: int) -> None:
         self._entries, self._first = entries, first
         self._bytes = sum(entry.size for entry in entries)
-        self._encoded.clear()
+        self._latest = {entry.audience: entry.position for entry in entries}
+        self._forget_batches()
 
-    def _wake(self, entry: Entry) -> None:
-        for reader in self.concerned(entry.audience):
-            reader.wake(entry.position)
-
-    def _wake_all(self) -> None:
-        for readers in self._by_role.values():
-            for reader in readers:
-                reader.look()
+    def _forget_batches(self) -> None:
+        self._batches.clear()
+        self._distinct.clear()
 
     async def _page(self, number: int, end: int) -> list[Entry]:
         """Positions (number * 256, end], read once for all who ask."""
@@ -311,7 +283,9 @@ class Tail:
         if not brought:
             await self._fetch(last)
         elif last > self.head and first <= self.head + 1:
-            self._advance([Entry(*one) for one in brought if one[0] > self.head], last)
+            entries = [Entry(*one) for one in brought if one[0] > self.head]
+            self._append(entries, last)
+            self.waiting.announce(entries, last)
 
     async def _watch(self) -> None:
         """The net under the layer: once a second the head is read; on SQLite, as soon as anybody has committed."""
@@ -357,23 +331,3 @@ class _SqliteFile:
 
 def _read_with_head(read: Callable[..., list[Entry]], *arguments: Any) -> tuple[list[Entry], Head]:
     return read(*arguments), read_head()
-
-
-def _discard(index: dict[K, set[Reader]], key: K, reader: Reader) -> None:
-    index[key].discard(reader)
-    if not index[key]:
-        del index[key]
-
-
-def _filter(entries: list[Entry], start: int, keys: frozenset[str], count: int, size: int, end: int) -> Batch:
-    """Up to `count` entries of these keys, `size` bytes in all but at least one; `end` is where the source ends."""
-    found: list[Entry] = []
-    for place in range(start, len(entries)):
-        entry = entries[place]
-        if entry.audience not in keys:
-            continue
-        if found and (len(found) >= count or size < entry.size):
-            return Batch(found, found[-1].position)
-        found.append(entry)
-        size -= entry.size
-    return Batch(found, end)

@@ -75,7 +75,7 @@ int main(int argc, char **argv) {
     event.data.fd = 0, epoll_ctl(poll, EPOLL_CTL_ADD, 0, &event);
     for (;;) {
         int64_t due = began + (per_second ? raised * 1000000 / per_second : 0);
-        int64_t pause = raised < total ? (due - now()) / 1000 : 1000;
+        int64_t pause = raised < total ? (due - now() + 999) / 1000 : 1000; /* rounded up: it never spins */
         int found = epoll_wait(poll, events, 256, pause < 0 ? 0 : pause);
         for (int i = 0; i < found; i++) {
             int fd = events[i].data.fd;

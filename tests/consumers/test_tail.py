@@ -12,8 +12,10 @@ from alerts.outbox import record
 from alerts.relay.bell import bell
 from alerts.relay.head import new_epoch, read_head
 from alerts.relay.layer import GROUP, layer
+from consumers.batch import Batch
 from consumers.pool import people_lane
 from consumers.tail import BATCH, Tail, _SqliteFile
+from consumers.waiting import Role
 
 KEYS = frozenset({"everyone", "staff"})
 
@@ -21,8 +23,10 @@ KEYS = frozenset({"everyone", "staff"})
 class Woken:
     """A reader that writes down what wakes it."""
 
+    role: Role
+
     def __init__(self, shared: frozenset[str] = KEYS, own: str = "user:1") -> None:
-        self.shared_keys, self.own_key = shared, own
+        self.keys, self.own_key = shared | {own}, own
         self.positions: list[int] = []
         self.looks = 0
 
@@ -55,10 +59,25 @@ def tail(hints) -> Tail:
     return tail
 
 
-def positions(tail: Tail, after: int, keys: frozenset[str] = KEYS, count: int = 100, size: int = 10_000):
-    batch = tail.read_at_once(after, keys, count, size)
+async def all_told(tail: Tail) -> None:
+    async with asyncio.timeout(5):
+        while tail.waiting.told < tail.head:
+            await asyncio.sleep(0.001)
+
+
+def read(tail: Tail, after: int, count: int = 100, size: int = 10_000) -> Batch:
+    """What a reader with KEYS reads next after a cursor, from memory."""
+    reader = Woken()
+    tail.waiting.add(reader)
+    batch = tail.read_at_once(after, reader, count, size)
+    tail.waiting.remove(reader)
     assert batch is not None
-    return [one.position for one in batch.entries], batch.position
+    return batch
+
+
+def positions(tail: Tail, after: int, count: int = 100, size: int = 10_000) -> tuple[list[int], int]:
+    batch = read(tail, after, count, size)
+    return batch.positions, batch.position
 
 
 async def test_it_keeps_the_frames_a_message_brings(tail):
@@ -70,23 +89,26 @@ async def test_it_keeps_the_frames_a_message_brings(tail):
 
 async def test_it_drops_positions_it_has(tail):
     woken = Woken()
-    tail.add(woken)
+    tail.waiting.add(woken)
     await tail._hear(message(entry(1), entry(2)))
     await tail._hear(message(entry(1), entry(2)))
     await tail._hear(message(entry(2), entry(3)))
+    await all_told(tail)
+    tail.waiting.remove(woken)
     assert positions(tail, 0) == ([1, 2, 3], 3)
-    assert woken.positions == [1, 2, 3]
+    assert woken.positions == [1, 3]
 
 
 async def test_only_those_an_entry_concerns_are_woken(tail):
-    staff, plain, bea = Woken(), Woken(frozenset({"everyone"})), Woken(frozenset({"everyone"}), "user:2")
+    staff, plain, bea = Woken(), Woken(frozenset({"everyone"}), "user:3"), Woken(frozenset({"everyone"}), "user:2")
     for reader in (staff, plain, bea):
-        tail.add(reader)
+        tail.waiting.add(reader)
     await tail._hear(message(entry(1, "staff"), entry(2, "user:2"), entry(3, "everyone"), entry(4, "user:9")))
-    assert (staff.positions, plain.positions, bea.positions) == ([1, 3], [3], [2, 3])
-    tail.remove(bea)
+    assert (staff.positions, plain.positions, bea.positions) == ([1], [3], [2])
+    tail.waiting.remove(bea)
     await tail._hear(message(entry(5, "everyone")))
-    assert bea.positions == [2, 3]
+    await all_told(tail)
+    assert (staff.positions, bea.positions) == ([1, 5], [2])
 
 
 async def test_a_cursor_passes_what_does_not_concern_it(tail):
@@ -105,16 +127,27 @@ async def test_a_batch_keeps_to_count_and_bytes_but_holds_one(tail):
 async def test_it_lets_go_of_the_older_half_when_it_grows_too_big(tail, monkeypatch):
     monkeypatch.setattr("consumers.tail.MOST_BYTES", 1_000)
     await tail._hear(message(*(entry(number, size=100) for number in range(1, 12))))
-    assert tail.read_at_once(0, KEYS, 100, 10_000) is None
+    with pytest.raises(AssertionError):
+        read(tail, 0)
     assert positions(tail, 5) == ([6, 7, 8, 9, 10, 11], 11)
 
 
 async def test_those_who_read_the_same_share_one_encoding(tail):
     await tail._hear(message(entry(1), entry(2)))
-    first, second = (tail.read_at_once(0, KEYS, 100, 10_000) for _ in range(2))
-    assert first is not None
-    assert second is not None
-    assert tail.frame(first) is tail.frame(second)
+    other = Woken(frozenset({"everyone", "perm:x.y"}), "user:2")
+    tail.waiting.add(other)
+    batches = [read(tail, 0), read(tail, 0), tail.read_at_once(0, other, 100, 10_000)]
+    assert len({id(batch.frame) for batch in batches if batch is not None}) == 1
+    tail.waiting.remove(other)
+
+
+async def test_what_is_ones_own_is_in_nobody_elses_batch(tail):
+    ann, bea = Woken(), Woken(own="user:2")
+    for reader in (ann, bea):
+        tail.waiting.add(reader)
+    await tail._hear(message(entry(1), entry(2, "user:1"), entry(3, "staff")))
+    seen = [tail.read_at_once(after, reader, 100, 10_000).positions for after in (0, 1, 2) for reader in (ann, bea)]
+    assert seen == [[1, 2, 3], [1, 3], [2, 3], [3], [3], [3]]
 
 
 async def test_what_is_no_message_of_the_log_is_a_hint(tail, hints):
@@ -165,24 +198,24 @@ async def test_an_unknown_version_is_a_bare_bell(deaf):
 
 async def test_another_epoch_begins_anew(real):
     woken = Woken()
-    real.add(woken)
+    real.waiting.add(woken)
     epoch = await people_lane(new_epoch)
     await real._hear(message(entry(9), epoch=epoch))
     assert real.epoch == epoch
     assert woken.looks == 1
-    real.remove(woken)
+    real.waiting.remove(woken)
 
 
 async def test_it_finds_by_itself_what_no_message_told_of(real):
     woken = Woken()
-    real.add(woken)
+    real.waiting.add(woken)
     head = await people_lane(write, 1)
     for _ in range(250):
         await asyncio.sleep(0.02)
         if woken.positions:
             break
     assert woken.positions == [head]
-    real.remove(woken)
+    real.waiting.remove(woken)
 
 
 async def test_who_asks_during_a_look_at_the_head_gets_a_later_one(real, monkeypatch):

@@ -70,9 +70,9 @@ def lease() -> None:
 @safeguard
 def ack_window() -> None:
     """The server sends on, whatever was acknowledged."""
-    from consumers.feed import Feed
+    from consumers.window import Window
 
-    Feed._is_full = False  # type: ignore[assignment, method-assign]
+    Window.is_full = False  # type: ignore[assignment, method-assign]
 
 
 @safeguard

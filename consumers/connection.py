@@ -1,0 +1,180 @@
+"""The way out to one client.
+
+Servers mask nothing, so a text frame is the same bytes for every client (RFC 6455, 5.1). ASGI hands each server a text,
+of which it builds those bytes anew for every socket: most of what a delivery costs. Here they are built once, and given
+to the connection below, where we know the server and nothing stands between: no compression, no wrapped `send`. Else
+each frame goes through ASGI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from functools import partial
+from struct import pack
+from typing import Any
+
+from .engines import Send, dropping
+
+Later = Callable[[], Awaitable[None]]
+PING = b"\x89\x04life"
+PATIENCE = 8.0  # seconds a peer has to answer a ping
+LINGER = 15.0  # seconds a client has to read what is left after the end; uvicorn itself waits 10 for its answer
+
+
+class Frame:
+    """A text frame: the text as ASGI takes it, and its bytes on the wire."""
+
+    __slots__ = ("text", "wire")
+
+    def __init__(self, text: str) -> None:
+        payload = text.encode()
+        size = len(payload)
+        if size < 126:
+            head = pack("!BB", 0x81, size)
+        elif size < 65536:
+            head = pack("!BBH", 0x81, 126, size)
+        else:
+            head = pack("!BBQ", 0x81, 127, size)
+        self.text, self.wire = text, head + payload
+
+
+class Together:
+    """Writes that go to the system back to back. One per process.
+
+    Between two of them there is else what it takes to find out what the next socket is to be sent: time enough for the
+    process at the other end, a proxy, to fall asleep, and to be woken by each single write costs more than the write.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[tuple[asyncio.WriteTransport, bytes]] | None = None
+
+    def write(self, transport: asyncio.WriteTransport, data: bytes) -> None:
+        if self._held is None:
+            transport.write(data)
+        else:
+            self._held.append((transport, data))
+
+    def __enter__(self) -> None:
+        self._held = []
+
+    def __exit__(self, *_: object) -> None:
+        held, self._held = self._held or [], None
+        for transport, data in held:
+            transport.write(data)
+
+
+together = Together()
+
+
+class Connection:
+    """Through ASGI, whatever the server."""
+
+    __slots__ = ("send",)
+
+    def __init__(self, send: Send) -> None:
+        self.send = dropping(send)
+
+    def write(self, frame: Frame) -> Later | None:
+        """Send a frame. None when it is on its way, else what to call and await: it goes, and then may the next."""
+        return partial(self.send, {"type": "websocket.send", "text": frame.text})
+
+    def ping(self) -> None:
+        """Ask the peer for a sign of life, where the server leaves that to us."""
+
+    def is_dead(self, now: float) -> bool:
+        """Whether the peer owes us a sign of life for too long, or the server has given it up. Times of the loop."""
+        return False
+
+    def cut(self) -> None:
+        """Drop what is unsent and end at once. Idempotent."""
+
+    def end(self) -> None:
+        """The socket is over: what is unsent may still be read, but not for ever. Idempotent."""
+
+
+class UvicornConnection(Connection):
+    """To the transport below uvicorn's protocol; through ASGI, which may wait, while anything is unsent.
+
+    Whenever its protocol or the client closes, but by our own `websocket.close`, it closes the transport in the same
+    breath: nothing is written after that.
+
+    uvicorn's own pings (`--ws-ping-interval`) wake the loop twice for each, and cost more than all else while nothing
+    happens. Switched off, they go out with our heartbeats; its protocol still tells whether the last one was answered.
+    It gives up a peer, too, but closes only once the peer has read what is still unsent: one that is gone never reads
+    it, and would hold its socket, its feed and its memory for hours.
+    """
+
+    __slots__ = ("_asked_at", "_is_plain", "_protocol", "_transport")
+
+    @classmethod
+    def of(cls, send: Send) -> UvicornConnection | None:
+        protocol = getattr(send, "__self__", None)
+        is_known = type(protocol).__module__ == "uvicorn.protocols.websockets.websockets_sansio_impl"
+        return cls(send, protocol) if is_known else None
+
+    def __init__(self, send: Send, protocol: Any) -> None:
+        super().__init__(send)
+        self._protocol = protocol
+        self._transport: asyncio.Transport = protocol.transport
+        self._asked_at = math.inf
+        self._is_plain = not protocol.conn.available_extensions  # else frames may be compressed, each anew
+
+    def write(self, frame: Frame) -> Later | None:
+        transport = self._transport
+        if self._is_plain and not transport.is_closing() and not transport.get_write_buffer_size():
+            together.write(transport, frame.wire)
+            return None
+        return super().write(frame)
+
+    def ping(self) -> None:
+        protocol = self._protocol
+        if protocol.ping_interval or self._transport.is_closing():
+            return
+        if protocol.pending_ping_payload is None:
+            protocol.pending_ping_payload = PING[2:]
+            self._asked_at = asyncio.get_running_loop().time()
+        together.write(self._transport, PING)
+
+    def is_dead(self, now: float) -> bool:
+        if now - self._asked_at > PATIENCE:
+            if self._protocol.pending_ping_payload is not None:
+                return True
+            self._asked_at = math.inf
+        return self._transport.is_closing()
+
+    def cut(self) -> None:
+        self._transport.abort()
+
+    def end(self) -> None:
+        if self._transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
+
+
+class DaphneConnection(Connection):
+    """To the transport below Daphne's protocol, which never makes anybody wait."""
+
+    __slots__ = ("_protocol",)
+    OPEN = 3  # Autobahn's state of a connection that is neither connecting nor closing
+
+    @classmethod
+    def of(cls, send: Send) -> DaphneConnection | None:
+        protocol = send.args[0] if isinstance(send, partial) and send.args else None
+        return cls(send, protocol) if type(protocol).__module__ == "daphne.ws_protocol" else None
+
+    def __init__(self, send: Send, protocol: Any) -> None:
+        super().__init__(send)
+        self._protocol = protocol
+
+    def write(self, frame: Frame) -> Later | None:
+        protocol = self._protocol
+        if protocol.state == self.OPEN and protocol._perMessageCompress is None:
+            together.write(protocol.transport, frame.wire)
+            return None
+        return super().write(frame)
+
+
+def connect(send: Send) -> Connection:
+    """The shortest way there is."""
+    return UvicornConnection.of(send) or DaphneConnection.of(send) or Connection(send)
