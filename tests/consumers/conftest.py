@@ -129,3 +129,11 @@ async def browse(service: Service) -> AsyncIterator[Callable[..., Awaitable[Brow
     yield open_one
     for browser in opened:
         await browser.leave()
+
+
+async def until(condition: Callable[[], object], *, seconds: float = 5) -> None:
+    """Returns once `condition()` is true; others in this loop have turns meanwhile."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s"
+        await asyncio.sleep(0.001)

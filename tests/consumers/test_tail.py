@@ -16,6 +16,7 @@ from consumers.batch import Batch
 from consumers.pool import people_lane
 from consumers.tail import BATCH, Tail, _SqliteFile
 from consumers.waiting import Role
+from tests.consumers.conftest import until
 
 KEYS = frozenset({"everyone", "staff"})
 
@@ -32,6 +33,8 @@ class Woken:
 
     def wake(self, position: int) -> None:
         self.positions.append(position)
+
+    def hint(self, frame: str) -> None: ...
 
     def look(self) -> None:
         self.looks += 1
@@ -60,9 +63,7 @@ def tail(hints) -> Tail:
 
 
 async def all_told(tail: Tail) -> None:
-    async with asyncio.timeout(5):
-        while tail.waiting.told < tail.head:
-            await asyncio.sleep(0.001)
+    await until(lambda: tail.waiting.told >= tail.head)
 
 
 def read(tail: Tail, after: int, count: int = 100, size: int = 10_000) -> Batch:

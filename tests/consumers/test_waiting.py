@@ -8,6 +8,7 @@ import pytest
 
 from alerts.frames import Entry
 from consumers.waiting import LONGEST_PAUSE, Role, Waiting
+from tests.consumers.conftest import until
 
 numbers = count(1)
 
@@ -42,9 +43,7 @@ def waiting() -> Waiting:
 
 
 async def told(waiting: Waiting, position: int) -> None:
-    async with asyncio.timeout(5):
-        while waiting.told < position:
-            await asyncio.sleep(0.001)
+    await until(lambda: waiting.told >= position)
 
 
 async def test_one_round_wakes_once_for_the_first_that_concerns_whether_by_role_or_in_person(waiting):
