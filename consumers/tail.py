@@ -64,6 +64,7 @@ class Tail:
         self._pages: OrderedDict[tuple[int, int], asyncio.Task[list[Entry]]] = OrderedDict()
         self._on_hint = on_hint
         self._doubted_until = 0.0
+        self._looked_at = 0.0  # at the head; or a message told of it
         self._channel = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._refreshing: asyncio.Task[None] | None = None
@@ -273,7 +274,7 @@ class Tail:
             self._on_hint(message)
 
     async def _hear_frames(self, message: dict[str, Any]) -> None:
-        self._doubted_until = 0.0
+        self._doubted_until, self._looked_at = 0.0, asyncio.get_running_loop().time()
         first, last, brought = message["first"], message["last"], message["frames"]
         if message["epoch"] != self.epoch:
             await self.refresh()
@@ -288,22 +289,24 @@ class Tail:
             self.waiting.announce(entries, last)
 
     async def _watch(self) -> None:
-        """The net under the layer: once a second the head is read; on SQLite, as soon as anybody has committed."""
+        """The net under the layer: once a second the head is read; on SQLite, as soon as anybody has committed.
+
+        While messages come it is not: one that is lost is missed at the next, for positions have no holes.
+        """
         loop = asyncio.get_running_loop()
         file = _SqliteFile.of(connections[using()])
-        looked = 0.0
         while True:
             pause = LOOK_WHEN_DOWN if layer.is_down or loop.time() < self._doubted_until else LOOK
             await asyncio.sleep(SQLITE_LOOK if file else pause)
             try:
-                if not (file and file.has_changed()) and loop.time() - looked < pause:
+                if not (file and file.has_changed()) and loop.time() - self._looked_at < pause:
                     continue
-                looked = loop.time()
+                self._looked_at = loop.time()
                 before = self.head
                 await self.refresh()
                 if self.head > before and not file:
                     # The log moved and no message told of it: look more often, until one does.
-                    self._doubted_until = looked + DOUBT
+                    self._doubted_until = self._looked_at + DOUBT
             except Exception as error:
                 logger.warning("The log cannot be read just now: %s", error)
                 await asyncio.sleep(LOOK)
