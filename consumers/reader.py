@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.contrib.auth.models import AbstractBaseUser
-
 from alerts.reads import MOST
 
-from .identity import Identity
+from .entrance import Arrival
 from .tail import Tail
 
 if TYPE_CHECKING:
@@ -18,23 +16,23 @@ if TYPE_CHECKING:
 class Reader:
     """Shared by the sockets of one user. The tail wakes it, and it wakes them."""
 
-    def __init__(self, identity: Identity, tail: Tail) -> None:
+    def __init__(self, arrival: Arrival, tail: Tail) -> None:
         self.tail = tail
         self.feeds: set[Feed] = set()
         self.reads_version = -1
         self._unread = self._counted_up_to = 0
         self.is_behind = False  # the count of unread alerts is to be asked of the database anew
-        self.adopt(identity)
+        self.adopt(arrival)
 
-    def adopt(self, identity: Identity) -> None:
+    def adopt(self, arrival: Arrival) -> None:
         """Take over what was read just now. The caller moves it in the tail's index when its keys changed."""
-        self.user: AbstractBaseUser = identity.user
-        self.name = identity.name
+        identity = arrival.identity
+        self.user = identity.user
         self.keys = identity.keys
         self.own_key = identity.own_key
-        self.shared_keys = identity.keys - {identity.own_key}
+        self.shared_keys = identity.shared_keys
         self.signature = identity.signature
-        self.note_reads(identity.reads_version, identity.unread, identity.counted_up_to)
+        self.note_reads(identity.reading.version, arrival.unread, arrival.counted_up_to)
 
     @property
     def unread(self) -> int:

@@ -28,6 +28,7 @@ from alerts.frames import Entry
 from alerts.relay.head import Head, new_epoch, read_head, using
 from alerts.relay.layer import GROUP, LIMIT, LOOK_WHEN_DOWN, VERSION, layer
 
+from .index import Index
 from .pool import log_lane
 
 logger = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Tail:
         self.oldest = 1
         self._entries: list[Entry] = []
         self._first = 1  # the position of the first entry held
+        self._index = Index()
         self._bytes = 0
         self._by_role: dict[frozenset[str], set[Reader]] = defaultdict(set)
         self._by_user: dict[str, set[Reader]] = defaultdict(set)
@@ -143,9 +145,14 @@ class Tail:
 
     def count_between(self, after: int, keys: frozenset[str]) -> int | None:
         """How many entries after a position concern these keys; None when the tail does not reach back that far."""
+        after = max(after, self.oldest - 1)
+        return self._index.count_after(after, keys) if after + 1 >= self._first else None
+
+    def entries_after(self, after: int, keys: frozenset[str]) -> list[Entry] | None:
+        """Those entries; None when the tail does not reach back that far."""
         if after + 1 < self._first:
             return None
-        return sum(entry.audience in keys for entry in self._entries[self._place_after(after) :])
+        return [entry for entry in self._entries[self._place_after(after) :] if entry.audience in keys]
 
     def _place_after(self, position: int) -> int:
         """Where the entries after a position begin. Positions have no holes, unless somebody removed rows by hand."""
@@ -218,6 +225,7 @@ class Tail:
         self._encoded.clear()
         for entry in entries:
             self._entries.append(entry)
+            self._index.add(entry)
             self._bytes += entry.size
             self._wake(entry)
         if self._bytes > MOST_BYTES:
@@ -229,7 +237,7 @@ class Tail:
         self._hold(self._entries[cut:], self._entries[cut].position if cut else self._first)
 
     def _hold(self, entries: list[Entry], first: int) -> None:
-        self._entries, self._first = entries, first
+        self._entries, self._first, self._index = entries, first, Index(entries)
         self._bytes = sum(entry.size for entry in entries)
         self._encoded.clear()
 

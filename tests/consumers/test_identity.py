@@ -8,7 +8,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from alerts.events import muted
-from consumers.identity import digest, ended_sessions, identify, session_key_of, signatures, user_of
+from consumers.identity import Person, identify
+from consumers.rights import signatures
+from consumers.sessions import digest, ended_sessions, session_key_of, user_of
 from tests.consumers.conftest import scope, session_of
 
 
@@ -21,9 +23,9 @@ def bob(db) -> User:
 def test_an_identity_is_all_a_socket_needs_to_know(bob):
     identity = identify(session_of(bob))
     assert identity is not None
-    assert (identity.user, identity.name, identity.own_key) == (bob, "bob", f"user:{bob.pk}")
+    assert (identity.user, identity.own_key) == (Person(bob.pk, "bob"), f"user:{bob.pk}")
     assert identity.keys == {"everyone", "staff", f"user:{bob.pk}"}
-    assert (identity.unread, identity.reads_version) == (0, 0)
+    assert (identity.reading.read_up_to, identity.reading.version, identity.reading.marks) == (identity.head, 0, ())
     assert identity.signature == signatures([str(bob.pk)])[str(bob.pk)]
 
 
