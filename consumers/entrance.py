@@ -32,66 +32,70 @@ class Arrival:
     counted_up_to: int
 
 
+Answer = asyncio.Future[Arrival | None]
+Batch = dict[str, list[Answer]]  # by session
+
+
 class Entrance:
     """One per process; every method belongs to the server's loop."""
 
     def __init__(self, tail: Tail) -> None:
         self._tail = tail
-        self._waiting: deque[tuple[str, asyncio.Future[Arrival | None]]] = deque()
+        self._waiting: deque[tuple[str, Answer]] = deque()
         self._batches: set[asyncio.Task[None]] = set()
         self._next_at = 0.0
-        self._is_due: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Handle | None = None
 
     def ask(self, session_key: str) -> asyncio.Future[Arrival | None]:
         """Who a session belongs to; None: nobody who may come in. Whoever cancels it before their turn is left out."""
-        answer: asyncio.Future[Arrival | None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: Answer = loop.create_future()
         self._waiting.append((session_key, answer))
-        self._begin()
+        if self._turn is None or len(self._waiting) >= MOST:
+            # After all that is ready now: what comes in one go is together.
+            self._take_turn(loop.call_soon(self._begin))
         return answer
+
+    def _take_turn(self, turn: asyncio.Handle | None) -> None:
+        if self._turn is not None:
+            self._turn.cancel()
+        self._turn = turn
 
     def _begin(self) -> None:
         """Begin a batch, at once or when it is due."""
-        if not self._waiting or len(self._batches) >= AT_ONCE:
-            return
+        self._take_turn(None)
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        if now < self._next_at and len(self._waiting) < MOST:
-            if self._is_due is None:
-                self._is_due = loop.call_at(self._next_at, self._begin_due)
-            return
-        self._next_at = now + APART
-        # It begins after all that is ready now, so that what comes in one go is together.
-        task = asyncio.create_task(self._let_in())
-        self._batches.add(task)
-        task.add_done_callback(self._end)
-
-    def _begin_due(self) -> None:
-        self._is_due = None
-        self._begin()
+        while self._waiting and len(self._batches) < AT_ONCE:
+            if loop.time() < self._next_at and len(self._waiting) < MOST:
+                self._take_turn(loop.call_at(self._next_at, self._begin))
+                return
+            batch = self._next()
+            if batch:
+                self._next_at = loop.time() + APART
+                task = asyncio.create_task(self._let_in(batch))
+                self._batches.add(task)
+                task.add_done_callback(self._end)
 
     def _end(self, batch: asyncio.Task[None]) -> None:
         self._batches.discard(batch)
         self._begin()
 
-    async def _let_in(self) -> None:
-        answers: dict[str, list[asyncio.Future[Arrival | None]]] = defaultdict(list)
-        for key, answer in self._next():
-            answers[key].append(answer)
-        try:
-            arrived = await self._identify(answers)
-        except Exception as error:
-            arrived = dict.fromkeys(answers, error)
-        for key, waiting in answers.items():
-            for answer in waiting:
-                _give(answer, arrived[key])
-
-    def _next(self) -> list[tuple[str, asyncio.Future[Arrival | None]]]:
-        batch: list[tuple[str, asyncio.Future[Arrival | None]]] = []
+    def _next(self) -> Batch:
+        batch: Batch = {}
         while self._waiting and len(batch) < MOST:
-            one = self._waiting.popleft()
-            if not one[1].done():
-                batch.append(one)
+            key, answer = self._waiting.popleft()
+            if not answer.done():
+                batch.setdefault(key, []).append(answer)
         return batch
+
+    async def _let_in(self, batch: Batch) -> None:
+        try:
+            arrived = await self._identify(batch)
+        except Exception as error:
+            arrived = dict.fromkeys(batch, error)
+        for key, answers in batch.items():
+            for answer in answers:
+                _give(answer, arrived[key])
 
     async def _identify(self, session_keys: Iterable[str]) -> dict[str, Arrival | Exception | None]:
         found = await people_lane(identify_all, list(session_keys))
@@ -123,7 +127,7 @@ class Entrance:
         return None if newer is None else identity.reading.unread(newer, identity.keys, self._tail.head)
 
 
-def _give(answer: asyncio.Future[Arrival | None], arrived: Arrival | Exception | None) -> None:
+def _give(answer: Answer, arrived: Arrival | Exception | None) -> None:
     if answer.done():
         return
     if isinstance(arrived, Exception):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -59,7 +60,8 @@ def user_of(session_key: str) -> AbstractBaseUser | None:
     if not session_key:
         return None
     request = HttpRequest()
-    request.session = _store()(session_key)
+    session = request.session = _store()(session_key)
+    session.cycle_key = lambda: None  # a socket sets no cookie (trap C8): after a fallback key the next page does it
     return _if_active(get_user(request))
 
 
@@ -69,11 +71,11 @@ def _plain_users(session_keys: list[str]) -> dict[str, AbstractBaseUser | None]:
         return {}
     model: Any = get_user_model()
     found: dict[str, AbstractBaseUser | None] = dict.fromkeys(session_keys)
-    backends: dict[str, Any] = {path: load_backend(path) for path in settings.AUTHENTICATION_BACKENDS}
+    load: Any = cache(load_backend)
     claims = {}
     for key, values in _values_of(session_keys).items():
-        if SESSION_KEY in values and values.get(BACKEND_SESSION_KEY) in backends:
-            backend = backends[values[BACKEND_SESSION_KEY]]
+        if SESSION_KEY in values and values.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS:
+            backend = load(values[BACKEND_SESSION_KEY])
             if getattr(type(backend), "get_user", None) is ModelBackend.get_user:
                 claims[key] = backend, model._meta.pk.to_python(values[SESSION_KEY]), values.get(HASH_SESSION_KEY)
             else:
@@ -83,7 +85,8 @@ def _plain_users(session_keys: list[str]) -> dict[str, AbstractBaseUser | None]:
         user = users.get(pk)
         if user is None or not backend.user_can_authenticate(user):
             continue
-        if session_hash and constant_time_compare(session_hash, user.get_session_auth_hash()):
+        hash_of = getattr(user, "get_session_auth_hash", None)
+        if hash_of is not None and session_hash and constant_time_compare(session_hash, hash_of()):
             found[key] = _if_active(user)
         else:
             del found[key]  # a fallback key, or a password that was changed: then Django ends the session
