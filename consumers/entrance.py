@@ -11,6 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from alerts.reads import MOST as MOST_UNREAD
 from alerts.reads import unread_counts
 
 from .identity import Identity, identify_all
@@ -123,8 +124,12 @@ class Entrance:
         return found
 
     def _count_in_tail(self, identity: Identity) -> int | None:
-        newer = self._tail.count_between(identity.reading.read_up_to, identity.keys)
-        return None if newer is None else identity.reading.unread(newer, identity.keys, self._tail.head)
+        reading, keys = identity.reading, identity.keys
+        newer = self._tail.count_between(reading.read_up_to, keys)
+        if newer is None:
+            # Nobody counts further than this, and most have no marks.
+            return MOST_UNREAD if not reading.has_marks and self._tail.count_held(keys) >= MOST_UNREAD else None
+        return reading.unread(newer, keys, self._tail.head)
 
 
 def _give(answer: Answer, arrived: Arrival | Exception | None) -> None:

@@ -148,6 +148,10 @@ class Tail:
         after = max(after, self.oldest - 1)
         return self._index.count_after(after, keys) if after + 1 >= self._first else None
 
+    def count_held(self, keys: frozenset[str]) -> int:
+        """How many of the entries held here concern these keys: there are at least as many."""
+        return self._index.count_after(max(self._first, self.oldest) - 1, keys)
+
     def entries_after(self, after: int, keys: frozenset[str]) -> list[Entry] | None:
         """Those entries; None when the tail does not reach back that far."""
         if after + 1 < self._first:

@@ -201,6 +201,16 @@ async def test_what_is_unread_is_what_the_database_counts(service, crowd, monkey
     assert len({arrival.unread for arrival in arrivals}) > 3
 
 
+async def test_who_has_more_unread_than_is_counted_is_counted_in_the_tail(service, crowd, monkeypatch):
+    monkeypatch.setattr("consumers.entrance.MOST_UNREAD", 5)
+    monkeypatch.setattr("consumers.entrance.unread_counts", None)
+    await service.entrance.ask(crowd[0])
+    head = await people_lane(write, *["everyone"] * 9)
+    await service.tail.refresh()
+    service.tail._hold(service.tail._entries[-6:], head - 5)
+    assert (await service.entrance.ask(crowd[0])).unread == 5
+
+
 async def test_what_the_tail_has_not_heard_of_is_fetched_before_it_counts(service, crowd):
     await service.entrance.ask(crowd[0])
     await service.tail.stop()  # it hears and sees nothing
