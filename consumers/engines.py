@@ -8,7 +8,6 @@ from typing import Any
 FAULT = "Invalid UTF-8 sequence received from client."
 CLOSED = "after sending 'websocket.close'"
 CLOSED_BY_DAPHNE = "Attempt to send on a closed protocol"
-# Lines for each socket, which has one of ours that names the user.
 SAID_BY_US = frozenset({'%s - "WebSocket %s" [accepted]', "connection open", "connection closed"})
 NOT_OPEN = "Expected ASGI message 'websocket.accept'"
 LINGER = 15.0  # seconds a client has to read what is left after the end; uvicorn itself waits 10 for its answer
@@ -16,6 +15,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class OneLine(logging.Filter):
+    """For each socket one line, which is ours; for a client's fault one line without a traceback."""
+
     def filter(self, record: logging.LogRecord) -> bool:
         if record.msg in SAID_BY_US:
             return False

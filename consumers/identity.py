@@ -54,14 +54,6 @@ class Identity:
 Outcome = Identity | Exception | None
 
 
-def identify(session_key: str) -> Identity | None:
-    """The identity behind a session, or None."""
-    outcome = identify_all([session_key])[session_key]
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
-
-
 def identify_all(session_keys: Iterable[str]) -> dict[str, Outcome]:
     """The identity behind each session, None, or what was raised over it: none of them takes others with it.
 

@@ -3,7 +3,7 @@ from django.db import OperationalError
 
 from accounts.models import User
 from alerts.events import muted
-from consumers.identity import Identity, Person, identify, identify_all
+from consumers.identity import Identity, Person, identify_all
 from consumers.rights import signatures
 from tests.consumers.conftest import session_of
 
@@ -15,8 +15,8 @@ def bob(db) -> User:
 
 
 def test_an_identity_is_all_a_socket_needs_to_know(bob):
-    identity = identify(session_of(bob))
-    assert identity is not None
+    (identity,) = identify_all([session_of(bob)]).values()
+    assert isinstance(identity, Identity)
     assert (identity.user, identity.own_key) == (Person(bob.pk, "bob"), f"user:{bob.pk}")
     assert identity.keys == {"everyone", "staff", f"user:{bob.pk}"}
     assert (identity.reading.read_up_to, identity.reading.version, identity.reading.marks) == (identity.head, 0, ())
@@ -27,7 +27,7 @@ def test_an_identity_is_all_a_socket_needs_to_know(bob):
 def test_who_may_not_sign_in_any_more_has_no_identity(bob, fields):
     session = session_of(bob)
     User.objects.filter(pk=bob.pk).update(**fields)
-    assert identify(session) is None
+    assert identify_all([session]) == {session: None}
 
 
 def test_what_is_raised_over_one_session_takes_no_other_with_it(bob, monkeypatch):
