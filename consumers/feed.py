@@ -136,7 +136,6 @@ class Feed:
             raise Refused("not signed in")
         asking = self.service.entrance.ask(self.session_key)
         leaving = asyncio.ensure_future(self._receive())
-
         leaving.add_done_callback(lambda _: _is_gone(leaving) and asking.cancel())
         try:
             arrival = await asking

@@ -70,20 +70,21 @@ class Watch:
             return
         session_keys = {feed.session_key for reader in readers.values() for feed in reader.feeds}
         seen = await people_lane(see, list(readers), session_keys)
-        changed = []
+        changed, behind = [], []
         for user, reader in readers.items():
             for feed in list(reader.feeds):
                 if feed.session_key in seen.ended:
                     feed.close(CloseCode.SIGNED_OUT)
             if seen.signatures.get(user) != reader.signature:
                 changed.append(reader)
+            elif reader.is_behind or seen.versions.get(user, 0) > reader.reads_version:
+                behind.append(reader)
         # All at once: a group of thousands may have lost a right.
         for failure in await asyncio.gather(*map(self._identify, changed), return_exceptions=True):
             if failure is not None:
                 raise failure
-        for user, reader in readers.items():
-            if reader.is_behind or seen.versions.get(user, 0) > reader.reads_version:
-                await self._read_anew(reader)
+        for reader in behind:
+            await self._read_anew(reader)
 
     async def _identify(self, reader: Reader) -> None:
         """Something about this user's rights changed: ask for each of their sessions, as a handshake does."""
