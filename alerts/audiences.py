@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -95,6 +96,23 @@ def keys_of(user: AbstractBaseUser) -> frozenset[str]:
     keys = {f"user:{user.pk}", *(key for key in registered if includes(key, user))}
     if includes(STAFF, user) and hasattr(user, "get_all_permissions"):
         keys.update(f"perm:{name}" for name in user.get_all_permissions())
+    return frozenset(keys)
+
+
+def role_keys(*, is_staff: bool, is_superuser: bool, permissions: frozenset[str]) -> frozenset[str]:
+    """What `keys_of` gives an active user but for their own key, where only these decide. Equal roles share one set."""
+    return _role_keys(is_staff or is_superuser, is_superuser, permissions, frozenset(registered))
+
+
+@lru_cache(maxsize=256)
+def _role_keys(
+    is_staff: bool, is_superuser: bool, permissions: frozenset[str], every_key: frozenset[str]
+) -> frozenset[str]:
+    keys = {EVERYONE}
+    if is_staff:
+        keys |= {STAFF, *(f"perm:{name}" for name in permissions)}
+    if is_superuser:
+        keys |= every_key
     return frozenset(keys)
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 
 @dataclass(frozen=True)
 class Conf:
-    """Read once per use through `conf()`, so that tests may override `settings.ALERTS`."""
+    """Read at each use through `conf()`, so that tests may override `settings.ALERTS`."""
 
     RELAY: str = "thread"  # thread: the relay runs in the web process; off: `manage.py relay` runs elsewhere
     ORIGINS: tuple[str, ...] = ()  # further origins, scheme://host:port, whose pages may open the feed
@@ -23,13 +23,23 @@ class Conf:
 
 
 def conf() -> Conf:
+    global _last
     given: dict[str, Any] = getattr(settings, "ALERTS", {})
-    known = {field.name for field in fields(Conf)}
-    values: dict[str, Any] = {name: value for name, value in given.items() if name in known}
+    if _last[0] != given:
+        _last = dict(given), _read(given)
+    return _last[1]
+
+
+def _read(given: dict[str, Any]) -> Conf:
+    values = {name: value for name, value in given.items() if name in _names}
     for name in ("ORIGINS", "TRUSTED_PROXY"):
         values[name] = tuple(values.get(name, ()))
     return Conf(**values)
 
 
+_names = {field.name for field in fields(Conf)}
+_last: tuple[dict[str, Any], Conf] = {}, Conf()  # what it was made of, for every socket asks for it several times
+
+
 def unknown_keys() -> list[str]:
-    return sorted(set(getattr(settings, "ALERTS", {})) - {field.name for field in fields(Conf)})
+    return sorted(set(getattr(settings, "ALERTS", {})) - _names)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from . import frames
-from .reads import Change
+from .reads import Change, User
 from .relay.bell import bell
 from .relay.head import using
 
 
-def tell_reads(user: AbstractBaseUser, change: Change) -> None:
+def tell_reads(user: User, change: Change) -> None:
     """Every socket of this user, in every process, is sent this change."""
     _tell(
         {

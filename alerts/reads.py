@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Concat, Least
 
 from .models import Alert, Preference, ReadMark, ReadState
 from .relay.head import read_head, using
@@ -16,6 +17,14 @@ from .relay.head import read_head, using
 MOST = 1_000  # unread alerts that are counted; an exact count over a long log is slow (trap X24)
 MOST_OF_A_GROUP = 10_000  # alerts one command marks
 MOST_NAMED = 1_000  # ids in one `reads` frame
+MOST_HELD = 200  # marks of one user that are read at sign-in; whoever has more is counted by the database
+
+
+class User(Protocol):
+    """Who reads: a user of the site's model, or all a socket keeps of one."""
+
+    @property
+    def pk(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,51 @@ class Change:
     is_new: bool = True
 
 
-def state_of(user: AbstractBaseUser, head: int | None = None) -> ReadState:
+class Mark(NamedTuple):
+    """An exception: one alert read beyond `read_up_to`, or unread before it."""
+
+    position: int
+    audience: str
+    is_read: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A user's read state with its exceptions; `marks` are None where there are too many to hold."""
+
+    user: str
+    read_up_to: int
+    version: int
+    marks: tuple[Mark, ...] | None = ()
+
+    @property
+    def has_marks(self) -> bool:
+        return self.marks != ()
+
+    def unread(self, newer: int, keys: Collection[str], up_to: int) -> int | None:
+        """What `unread_count` gives, where `newer` alerts of these audiences follow on `read_up_to`, up to `up_to`."""
+        if self.marks is None:
+            return None
+        for mark in self.marks:
+            if mark.position <= up_to and mark.audience in keys:
+                if mark.is_read and mark.position > self.read_up_to:
+                    newer -= 1
+                elif not mark.is_read and mark.position <= self.read_up_to:
+                    newer += 1
+        return min(newer, MOST)
+
+    def read_among(self, positions: Iterable[int]) -> set[int] | None:
+        """Those of these positions that this user has read."""
+        if self.marks is None:
+            return None
+        marks = {mark.position: mark.is_read for mark in self.marks}
+        return {position for position in positions if marks.get(position, position <= self.read_up_to)}
+
+
+State = ReadState | Reading
+
+
+def state_of(user: User, head: int | None = None) -> ReadState:
     """The read state of a user; at their first visit it is made, at the head.
 
     Most have no marks at all. That is asked here, in the same query, and saves the queries that would look for them.
@@ -51,7 +104,36 @@ def state_of(user: AbstractBaseUser, head: int | None = None) -> ReadState:
     return state
 
 
-def unread_count(state: ReadState, keys: Iterable[str], up_to: int) -> int:
+def readings(users: Collection[str]) -> dict[str, Reading]:
+    """The read states of many users, with their marks, in two queries, or three where somebody has marks."""
+    states = _states(users)
+    missing = sorted(set(users) - states.keys())  # in order: two who make the same never wait for each other
+    if missing:
+        head = read_head().position
+        ReadState.objects.using(using()).bulk_create(
+            [ReadState(user=user, read_up_to=head) for user in missing], ignore_conflicts=True
+        )
+        states |= _states(missing)
+    marked = ReadMark.objects.using(using()).filter(user__in=list(users)).values("user").annotate(marks=Count("pk"))
+    counts: dict[str, int] = dict(marked.order_by().values_list("user", "marks"))
+    few = [user for user, count in counts.items() if count <= MOST_HELD]
+    marks: dict[str, list[Mark]] = {user: [] for user in few}
+    if few:
+        rows = ReadMark.objects.using(using()).filter(user__in=few, alert__position__isnull=False)
+        for user, *mark in rows.values_list("user", "alert__position", "alert__audience", "is_read"):
+            marks[user].append(Mark._make(mark))
+    return {
+        user: Reading(user, *state, None if counts.get(user, 0) > MOST_HELD else tuple(marks.get(user, ())))
+        for user, state in states.items()
+    }
+
+
+def _states(users: Collection[str]) -> dict[str, tuple[int, int]]:
+    rows = ReadState.objects.using(using()).filter(user__in=list(users))
+    return {user: (up_to, version) for user, up_to, version in rows.values_list("user", "read_up_to", "version")}
+
+
+def unread_count(state: State, keys: Iterable[str], up_to: int) -> int:
     """How many alerts of these audiences, up to a position, are unread; 1,000 means at least that many."""
     mine = Alert.objects.using(using()).filter(audience__in=sorted(keys), position__lte=up_to)
     newer = mine.filter(position__gt=state.read_up_to)
@@ -73,7 +155,33 @@ def read_among(state: ReadState, alerts: Sequence[Alert]) -> set[int]:
     return {a.seq for a in alerts if marks.get(a.seq, (a.position or 0) <= state.read_up_to)}
 
 
-def read_ids_between(state: ReadState, keys: Iterable[str], after: int, up_to: int) -> dict[int, str]:
+def unread_counts(users: Collection[str], shared_keys: Iterable[str], up_to: int) -> dict[str, int]:
+    """What `unread_count` gives for each of these users, who have these keys and their own, in one query."""
+    own = Concat(Value("user:"), OuterRef("user"))
+    marks = ReadMark.objects.using(using()).filter(user=OuterRef("user"), is_read=False)
+    older = marks.filter(alert__position__lte=Least(OuterRef("read_up_to"), up_to))
+    read = ReadMark.objects.filter(user=OuterRef(OuterRef("user")), alert=OuterRef("seq"), is_read=True)
+    alerts = Alert.objects.using(using()).filter(position__lte=up_to)
+    newer = alerts.filter(~Exists(read), position__gt=OuterRef("read_up_to")).order_by()
+    shared = sorted(shared_keys)
+    rows = ReadState.objects.using(using()).filter(user__in=list(users))
+    found = rows.values_list(
+        "user",
+        _Count(newer.filter(audience__in=shared).values("seq")[:MOST]),
+        _Count(newer.filter(audience=own).values("seq")[:MOST]),
+        _Count(older.filter(Q(alert__audience__in=shared) | Q(alert__audience=own)).values("pk")[:MOST]),
+    )
+    return {user: min(sum(counts), MOST) for user, *counts in found}
+
+
+class _Count(Subquery):
+    """How many rows a query has. Its limit is what keeps a long log from being counted (trap X24)."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
+
+
+def read_ids_between(state: State, keys: Iterable[str], after: int, up_to: int) -> dict[int, str]:
     """Positions and ids of the alerts in (after, up_to] that this user has read: asked once per resume."""
     mine = Alert.objects.using(using()).filter(audience__in=sorted(keys), position__gt=after, position__lte=up_to)
     found = []
@@ -89,7 +197,7 @@ def read_ids_between(state: ReadState, keys: Iterable[str], after: int, up_to: i
     }
 
 
-def mark(user: AbstractBaseUser, keys: Iterable[str], ids: Iterable[UUID], *, is_read: bool) -> Change | None:
+def mark(user: User, keys: Iterable[str], ids: Iterable[UUID], *, is_read: bool) -> Change | None:
     """Mark alerts read or unread. Idempotent. None when this user may see none of them."""
     with transaction.atomic(using=using()):
         state = _lock(user)
@@ -120,7 +228,7 @@ def mark(user: AbstractBaseUser, keys: Iterable[str], ids: Iterable[UUID], *, is
         )
 
 
-def mark_group_read(user: AbstractBaseUser, keys: Iterable[str], group: str) -> Change | None:
+def mark_group_read(user: User, keys: Iterable[str], group: str) -> Change | None:
     """Mark the alerts of a group read, the newest 10,000 at most; the newest 1,000 are named. Idempotent.
 
     None when this user may see none of them.
@@ -163,7 +271,7 @@ def is_group_read(state: ReadState, newest: Alert) -> bool:
     return newer.exclude(seq__in=_marked(state, is_read=True)).order_by("-place").first() is None
 
 
-def mark_all_read(user: AbstractBaseUser, keys: Iterable[str], up_to: int) -> Change:
+def mark_all_read(user: User, keys: Iterable[str], up_to: int) -> Change:
     """Everything up to a position is read; marks that say no more are removed. Idempotent."""
     with transaction.atomic(using=using()):
         state = _lock(user)
@@ -180,7 +288,7 @@ def mark_all_read(user: AbstractBaseUser, keys: Iterable[str], up_to: int) -> Ch
         return Change(version=state.version, unread=unread, counted_up_to=head, read_up_to=up_to, is_new=is_new)
 
 
-def sync(user: AbstractBaseUser, keys: Iterable[str], ids: Iterable[UUID]) -> Change:
+def sync(user: User, keys: Iterable[str], ids: Iterable[UUID]) -> Change:
     """Which of these alerts are read, and which not."""
     state = state_of(user)
     alerts = list(_mine(keys, ids))
@@ -219,11 +327,11 @@ def _unread(state: ReadState, alerts: QuerySet[Alert]) -> QuerySet[Alert]:
     return alerts.filter(newer | Q(position__lte=state.read_up_to, seq__in=_marked(state, is_read=False)))
 
 
-def _may_have_marks(state: ReadState) -> bool:
+def _may_have_marks(state: State) -> bool:
     return bool(getattr(state, "has_marks", True))
 
 
-def _marked(state: ReadState, *, is_read: bool) -> QuerySet[ReadMark, int]:
+def _marked(state: State, *, is_read: bool) -> QuerySet[ReadMark, int]:
     return ReadMark.objects.using(using()).filter(user=state.user, is_read=is_read).values_list("alert_id", flat=True)
 
 
@@ -235,7 +343,7 @@ def _mine(keys: Iterable[str], ids: Iterable[UUID]) -> QuerySet[Alert]:
     )
 
 
-def _lock(user: AbstractBaseUser) -> ReadState:
+def _lock(user: User) -> ReadState:
     state_of(user)
     return ReadState.objects.using(using()).select_for_update().get(user=str(user.pk))
 

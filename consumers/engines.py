@@ -7,12 +7,17 @@ from typing import Any
 FAULT = "Invalid UTF-8 sequence received from client."
 CLOSED = "after sending 'websocket.close'"
 CLOSED_BY_DAPHNE = "Attempt to send on a closed protocol"
+SAID_BY_US = frozenset({'%s - "WebSocket %s" [accepted]', "connection open", "connection closed"})
 NOT_OPEN = "Expected ASGI message 'websocket.accept'"
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class OneLine(logging.Filter):
+    """For each socket one line, which is ours; for a client's fault one line without a traceback."""
+
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.msg in SAID_BY_US:
+            return False
         if record.msg == FAULT:
             record.exc_info = None
             record.levelno, record.levelname = logging.INFO, "INFO"

@@ -20,17 +20,18 @@ from django.db import DatabaseError
 
 from alerts import frames, reads
 from alerts.conf import conf
-from alerts.models import ReadState
+from alerts.reads import Reading
 
 from .batch import Batch
 from .close_codes import CloseCode
 from .commands import LARGEST_FRAME, BadCommand, parse
 from .connection import Frame, Later, connect
 from .engines import Send
+from .entrance import Arrival
 from .handshake import SUBPROTOCOL, Refused, Resume, client_address, resume_of, verify_origin
-from .identity import Identity, digest, identify, session_key_of
 from .pace import Pace
 from .pool import people_lane
+from .sessions import digest, session_key_of
 from .window import Window
 
 if TYPE_CHECKING:
@@ -100,32 +101,12 @@ class Feed:
 
     async def run(self) -> None:
         """From handshake to close. Never raises for what a client does."""
-        await self._receive()  # websocket.connect
+        entered = await self._enter()
+        if entered is None:
+            return
         try:
-            verify_origin(self._scope)
-            resume = resume_of(self._scope)
-            self.session_key = session_key_of(self._scope)
-            identity = await self._identify()
-        except Refused as refused:
-            logger.info("refused: %s ip=%s", refused, self.address)
-            await self.connection.send({"type": "websocket.close"})
-            return
-        except DatabaseError as error:
-            # The client learns from its page that it is signed in still, and tries again.
-            logger.warning("refused: the database does not answer (%s) ip=%s", type(error).__name__, self.address)
-            await self.connection.send({"type": "websocket.close"})
-            return
-        subprotocol = SUBPROTOCOL if SUBPROTOCOL in self._scope.get("subprotocols", ()) else None
-        await self.connection.send({"type": "websocket.accept", "subprotocol": subprotocol})
-        self.session_digest = digest(self.session_key)
-        refusal = self.service.admit(self, identity)
-        if refusal is not None:
-            logger.warning("limit: %s user=%s ip=%s", refusal.reason, identity.user.pk, self.address)
-            await self._say_bye(refusal)
-            return
-        logger.info("connect: user=%s ip=%s", identity.user.pk, self.address)
-        try:
-            await self._begin(resume, identity.read_state)
+            await self._begin(*entered)
+            del entered  # it would be kept as long as the socket is open
             self._is_open = True
             self.push()
             await self._read()
@@ -140,26 +121,58 @@ class Feed:
                 await asyncio.gather(self._writer, return_exceptions=True)
             self.connection.end()
 
-    async def _identify(self) -> Identity:
+    async def _enter(self) -> tuple[Resume, Reading] | None:
+        """The handshake. Gives where the client wants to go on and what it has read, or None: it was refused."""
+        await self._receive()  # websocket.connect
+        scope, self._scope = self._scope, {}
+        try:
+            verify_origin(scope)
+            resume = resume_of(scope)
+            self.session_key = session_key_of(scope)
+            arrival = await self._identify()
+        except Refused as refused:
+            logger.info("refused: %s ip=%s", refused, self.address)
+            await self.connection.send({"type": "websocket.close"})
+            return None
+        except DatabaseError as error:
+            # The client learns from its page that it is signed in still, and tries again.
+            logger.warning("refused: the database does not answer (%s) ip=%s", type(error).__name__, self.address)
+            await self.connection.send({"type": "websocket.close"})
+            return None
+        subprotocol = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
+        await self.connection.send({"type": "websocket.accept", "subprotocol": subprotocol})
+        self.session_digest = digest(self.session_key)
+        refusal = self.service.admit(self, arrival)
+        if refusal is not None:
+            logger.warning("limit: %s user=%s ip=%s", refusal.reason, arrival.identity.user.pk, self.address)
+            await self._say_bye(refusal)
+            return None
+        logger.info("connect: user=%s ip=%s", arrival.identity.user.pk, self.address)
+        return resume, arrival.identity.reading
+
+    async def _identify(self) -> Arrival:
         """Who comes. Thousands may come at once: whoever gives up before it is their turn is not asked about any more.
 
         Daphne drops a handshake after 5 s; without this the next tries would wait behind those that are over.
         """
-        asking = asyncio.create_task(people_lane(identify, self.session_key))
+        if not self.session_key:
+            raise Refused("not signed in")
+        asking = self.service.entrance.ask(self.session_key)
         leaving = asyncio.ensure_future(self._receive())
+        leaving.add_done_callback(lambda _: _is_gone(leaving) and asking.cancel())
         try:
-            await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            arrival = await asking
+        except asyncio.CancelledError:
+            if not _is_gone(leaving):
+                raise
+            raise Refused("gone before its turn") from None
+        finally:
             if leaving.done():
                 self._early = leaving.result()
-                if self._early["type"] == "websocket.disconnect":
-                    raise Refused("gone before its turn")
-            identity = await asking
-        finally:
-            asking.cancel()
             leaving.cancel()
-        if identity is None:
+        if arrival is None:
             raise Refused("not signed in")
-        return identity
+        return arrival
 
     # --- what the tail, the ticker and the commands ask of it: none of these waits ---
 
@@ -226,7 +239,7 @@ class Feed:
 
     # --- writing ---
 
-    async def _begin(self, resume: Resume, state: ReadState) -> None:
+    async def _begin(self, resume: Resume, reading: Reading) -> None:
         """`hello`, and the cursor where the client wants it, or a gap where that is impossible."""
         tail = self.tail
         if resume.position is not None and resume.epoch == tail.epoch and resume.position > tail.head:
@@ -241,7 +254,7 @@ class Feed:
                 self._gap = "trimmed"
         self.cursor = head if self._gap else position
         if self.cursor < head:
-            self._read_before = await people_lane(reads.read_ids_between, state, self.reader.keys, self.cursor, head)
+            self._read_before = await self._read_among_missed(reading, head)
         self.beat_at = asyncio.get_running_loop().time() + conf().HEARTBEAT
         hello = Frame(
             frames.hello(
@@ -252,10 +265,20 @@ class Feed:
                 reads_version=self.reader.reads_version,
                 heartbeat=conf().HEARTBEAT,
                 window=(self.window.alerts, self.window.bytes),
-                user=(str(self.reader.user.pk), self.reader.name),
+                user=(str(self.reader.user.pk), self.reader.user.name),
             )
         )
         await self._send(hello)
+
+    async def _read_among_missed(self, reading: Reading, head: int) -> dict[int, str]:
+        """Which of the alerts up to the head this user has read already, elsewhere."""
+        if self.cursor >= reading.read_up_to and not reading.has_marks:
+            return {}
+        entries = self.tail.entries_after(self.cursor, self.reader.keys)
+        read = None if entries is None else reading.read_among(entry.position for entry in entries)
+        if entries is None or read is None:
+            return await people_lane(reads.read_ids_between, reading, self.reader.keys, self.cursor, head)
+        return {entry.position: entry.uid for entry in entries if entry.position in read}
 
     def push(self) -> None:
         """Send what is next, until there is nothing, or something has to be waited for: that is the writer's."""
@@ -404,3 +427,8 @@ class Feed:
         if self._pace.is_flood():
             self.close(CloseCode.TOO_MANY_COMMANDS)
         raise BadCommand("too_many", "More than 100 commands a minute. Wait a moment.", name)
+
+
+def _is_gone(leaving: asyncio.Future[dict[str, Any]]) -> bool:
+    is_message = leaving.done() and not leaving.cancelled() and leaving.exception() is None
+    return is_message and leaving.result()["type"] == "websocket.disconnect"

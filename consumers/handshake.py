@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -53,17 +54,28 @@ def verify_origin(scope: Scope) -> None:
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     if len(origins) != 1 or len(hosts) != 1:
         raise Refused("not one Origin and one Host")
-    origin, host = origins[0].decode("latin-1"), hosts[0].decode("latin-1")
-    domain, port = split_domain_port(host)
-    allowed = list(settings.ALLOWED_HOSTS)
+    allowed = tuple(settings.ALLOWED_HOSTS)
     if settings.DEBUG and not allowed:
-        allowed = [".localhost", "127.0.0.1", "[::1]"]
-    if not domain or not validate_host(domain, allowed):
-        raise Refused("unknown Host")
+        allowed = (".localhost", "127.0.0.1", "[::1]")
     scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "ws"), "http")
+    refusal = _refusal(origins[0], hosts[0], scheme, allowed, (conf().SITE_URL, *conf().ORIGINS))
+    if refusal:
+        raise Refused(refusal)
+
+
+@lru_cache(maxsize=16)  # few origins are a site's, and every socket of a storm names one of them
+def _refusal(
+    given_origin: bytes, given_host: bytes, scheme: str, allowed: tuple[str, ...], known: tuple[str, ...]
+) -> str:
+    """Why this origin is none of ours, or nothing."""
+    origin, host = given_origin.decode("latin-1"), given_host.decode("latin-1")
+    domain, port = split_domain_port(host)
+    if not domain or not validate_host(domain, allowed):
+        return "unknown Host"
     shown = host.removesuffix(f":{DEFAULT_PORTS[scheme]}") if port else host
-    if origin not in {f"{scheme}://{shown}", _origin(conf().SITE_URL), *conf().ORIGINS}:
-        raise Refused("foreign Origin")
+    if origin not in {f"{scheme}://{shown}", _origin(known[0]), *known[1:]}:
+        return "foreign Origin"
+    return ""
 
 
 def client_address(scope: Scope) -> str:

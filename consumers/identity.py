@@ -1,146 +1,83 @@
-"""Who a socket belongs to, read from the session cookie, and asked again as long as it is open."""
+"""Who a socket belongs to: a signed-in user, what they may see, and what they have read."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
-from django.conf import settings
-from django.contrib.auth import get_user, get_user_model
-from django.contrib.auth.models import AbstractBaseUser, Group
-from django.db.models.functions import Now
-from django.http import HttpRequest, parse_cookie
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import InterfaceError, OperationalError
 
 from alerts import reads
-from alerts.audiences import keys_of
-from alerts.models import ReadState
+from alerts.reads import Reading
 from alerts.relay.head import read_head
 
-Scope = Mapping[str, Any]
-Signature = tuple[Any, ...]
+from .rights import Rights, Signature, rights_of
+from .sessions import users_of
 
 
-@dataclass(frozen=True)
-class Identity:
-    """One signed-in user: what they may see, what they have read. `signature` changes whenever their rights might."""
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What a socket keeps of a user of the site's model."""
 
-    user: AbstractBaseUser
+    pk: Any
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One signed-in user. Whatever they have read, they read before the log was at `head`."""
+
+    user: Person
+    own_key: str
+    shared_keys: frozenset[str]
     keys: frozenset[str]
-    signature: Signature
-    read_state: ReadState
-    unread: int
-    counted_up_to: int  # the position up to which `unread` counts
+    signature: Signature  # changes whenever their rights might
+    reading: Reading
+    head: int
 
-    @property
-    def own_key(self) -> str:
-        return f"user:{self.user.pk}"
-
-    @property
-    def reads_version(self) -> int:
-        return self.read_state.version
-
-
-def session_key_of(scope: Scope) -> str:
-    """The session cookie of a handshake, or nothing."""
-    header = "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie")
-    # Django's own reader: one bad cookie does not hide the others.
-    return parse_cookie(header).get(settings.SESSION_COOKIE_NAME, "")
+    @classmethod
+    def of(cls, user: AbstractBaseUser, rights: Rights, reading: Reading, head: int) -> Identity:
+        own_key = f"user:{user.pk}"
+        return cls(
+            user=Person(user.pk, user.get_username()),
+            own_key=own_key,
+            shared_keys=rights.shared_keys,
+            keys=rights.shared_keys | {own_key},
+            signature=rights.signature,
+            reading=reading,
+            head=head,
+        )
 
 
-def digest(session_key: str) -> str:
-    """What stands for a session in hints: never the key itself."""
-    return hashlib.sha256(session_key.encode()).hexdigest()
+Outcome = Identity | Exception | None
 
 
-def user_of(session_key: str) -> AbstractBaseUser | None:
-    """The active user of a session, as Django's own sign-in finds them: password changes count."""
-    if not session_key:
-        return None
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    user = get_user(request)
-    return user if user.is_authenticated and user.is_active else None
+def identify_all(session_keys: Iterable[str]) -> dict[str, Outcome]:
+    """The identity behind each session, None, or what was raised over it: none of them takes others with it.
+
+    A database that is out of reach fails all: it raises.
+    """
+    asked = list(session_keys)
+    try:
+        return dict(_identify_together(asked))
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        if len(asked) == 1:
+            return {asked[0]: error}
+    outcomes: dict[str, Outcome] = {}
+    for key in asked:
+        outcomes |= identify_all([key])
+    return outcomes
 
 
-def identify(session_key: str) -> Identity | None:
-    """The identity behind a session, or None."""
-    user = user_of(session_key)
-    if user is None:
-        return None
+def _identify_together(session_keys: list[str]) -> dict[str, Identity | None]:
+    found = users_of(session_keys)
+    users = {str(user.pk): user for user in found.values() if user is not None}
+    rights = rights_of(users.values())
+    readings = reads.readings(users)
     head = read_head().position
-    state = reads.state_of(user, head)
-    keys = keys_of(user)
-    return Identity(
-        user=user,
-        name=user.get_username(),
-        keys=keys,
-        signature=_signature(user),
-        read_state=state,
-        unread=reads.unread_count(state, keys, head),
-        counted_up_to=head,
-    )
-
-
-def signatures(users: Sequence[str]) -> dict[str, Signature]:
-    """What decides the rights of these users, in four queries for all of them. A user who is gone is missing."""
-    model = get_user_model()
-    rows = model._default_manager.filter(pk__in=users).values_list("pk", *_flags())
-    found = {str(pk): tuple(values) for pk, *values in rows}
-    rights = _rights(list(found))
-    return {user: (*values, rights[user]) for user, values in found.items()}
-
-
-def _signature(user: AbstractBaseUser) -> Signature:
-    """The same of one who was read just now."""
-    key = str(user.pk)
-    return (*(getattr(user, name) for name in _flags()), _rights([key])[key])
-
-
-def _flags() -> list[str]:
-    names = ("is_active", "is_staff", "is_superuser", "password")
-    return [name for name in names if _has_field(get_user_model(), name)]
-
-
-def _rights(users: list[str]) -> dict[str, frozenset[Any]]:
-    """The permissions of each of these users, their own and those of their groups."""
-    model = get_user_model()
-    rights: dict[str, set[Any]] = {user: set() for user in users}
-    if _has_field(model, "groups"):
-        for pk, permission in _links(model, "user_permissions", users):
-            rights[str(pk)].add(permission)
-        members = _links(model, "groups", users)
-        groups = {group for _, group in members}
-        granted = cast(Any, Group.permissions).through._default_manager.filter(group__in=groups)
-        of_group: dict[Any, list[Any]] = {}
-        for group, permission in granted.values_list("group_id", "permission_id"):
-            of_group.setdefault(group, []).append(permission)
-        for pk, group in members:
-            rights[str(pk)].update(of_group.get(group, ()))
-    return {user: frozenset(found) for user, found in rights.items()}
-
-
-def _links(model: Any, name: str, users: list[str]) -> list[tuple[Any, Any]]:
-    """The keys of these users, each with those of the rows one of their many-to-many fields leads to."""
-    field = model._meta.get_field(name)
-    rows = field.remote_field.through._default_manager.filter(**{f"{field.m2m_field_name()}__in": users})
-    return list(rows.values_list(f"{field.m2m_field_name()}_id", f"{field.m2m_reverse_field_name()}_id"))
-
-
-def ended_sessions(session_keys: Iterable[str]) -> set[str]:
-    """Those of these sessions that are gone or over, in one query where sessions are rows."""
-    keys = set(session_keys)
-    store = import_module(settings.SESSION_ENGINE).SessionStore
-    if hasattr(store, "get_model_class"):
-        model = store.get_model_class()
-        # The database's clock: one process whose own has jumped would close every socket it has.
-        alive = model._default_manager.filter(session_key__in=keys, expire_date__gt=Now())
-        return keys - set(alive.values_list("session_key", flat=True))
-    return {key for key in keys if not store(key).load()}
-
-
-def _has_field(model: Any, name: str) -> bool:
-    return any(field.name == name for field in model._meta.get_fields())
+    identities = {key: Identity.of(user, rights[key], readings[key], head) for key, user in users.items()}
+    return {key: None if user is None else identities[str(user.pk)] for key, user in found.items()}

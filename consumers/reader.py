@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.contrib.auth.models import AbstractBaseUser
-
 from alerts.reads import MOST
 
-from .identity import Identity
+from .entrance import Arrival
 from .tail import Tail
 from .waiting import Role
 
@@ -24,8 +22,6 @@ class Reader:
         "_unread",
         "feeds",
         "is_behind",
-        "keys",
-        "name",
         "own_key",
         "reads_version",
         "role",
@@ -33,30 +29,34 @@ class Reader:
         "tail",
         "user",
     )
-    role: Role
+    role: Role  # what they may see, but for what is their own
 
-    def __init__(self, identity: Identity, tail: Tail) -> None:
+    def __init__(self, arrival: Arrival, tail: Tail) -> None:
         self.tail = tail
         self.feeds: set[Feed] = set()
         self.reads_version = -1
         self._unread = self._counted_up_to = 0
         self.is_behind = False  # the count of unread alerts is to be asked of the database anew
-        self.adopt(identity)
+        self.adopt(arrival)
 
-    def adopt(self, identity: Identity) -> None:
-        """Take over what was read just now. The caller moves it in the tail's index when its keys changed."""
-        self.user: AbstractBaseUser = identity.user
-        self.name = identity.name
-        self.keys = identity.keys
+    def adopt(self, arrival: Arrival) -> None:
+        """Take over what was read just now. The role is the tail's to give."""
+        identity = arrival.identity
+        self.user = identity.user
         self.own_key = identity.own_key
         self.signature = identity.signature
-        self.note_reads(identity.reads_version, identity.unread, identity.counted_up_to)
+        self.note_reads(identity.reading.version, arrival.unread, arrival.counted_up_to)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Every audience this user is in."""
+        return self.role.keys | {self.own_key}
 
     @property
     def unread(self) -> int:
         """The unread count, up to date with the tail: what came since the last count is unread."""
         if self._counted_up_to < self.tail.head:
-            newer = self.tail.count_between(self._counted_up_to, self.keys)
+            newer = self.tail.count_for(self, self._counted_up_to)
             if newer is None:
                 self.is_behind = True
             else:

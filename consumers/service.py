@@ -16,8 +16,8 @@ from .close_codes import CloseCode
 from .collector import Collector
 from .connection import together
 from .drain import Drain
+from .entrance import Arrival, Entrance
 from .feed import PATIENCE, Feed
-from .identity import Identity
 from .reader import Reader
 from .tail import Tail
 from .watch import Watch
@@ -32,6 +32,7 @@ class Service:
 
     def __init__(self) -> None:
         self.tail = Tail(self._hear_hint)
+        self.entrance = Entrance(self.tail)
         self.readers: dict[str, Reader] = {}
         self._watch = Watch(self)
         self._relay: Relay | None = None
@@ -94,21 +95,21 @@ class Service:
 
     # --- sockets ---
 
-    def admit(self, feed: Feed, identity: Identity) -> CloseCode | None:
+    def admit(self, feed: Feed, arrival: Arrival) -> CloseCode | None:
         """Give a socket its reader, or the code that refuses it."""
         if self._is_draining:
             return CloseCode.RESTARTING
         if self._sockets >= conf().SOCKETS:
             return CloseCode.FULL
-        key = str(identity.user.pk)
+        key = arrival.identity.reading.user
         reader = self.readers.get(key)
         if reader is not None and len(reader.feeds) >= conf().SOCKETS_PER_USER:
             return CloseCode.TOO_MANY_CONNECTIONS
         if reader is None:
-            reader = self.readers[key] = Reader(identity, self.tail)
-            self.tail.waiting.add(reader)
+            reader = self.readers[key] = Reader(arrival, self.tail)
+            self.tail.waiting.add(reader, arrival.identity.shared_keys)
         else:
-            self.adopt(reader, identity)
+            self.adopt(reader, arrival)
         self._sockets += 1
         reader.feeds.add(feed)
         feed.reader = reader
@@ -124,12 +125,12 @@ class Service:
             self.tail.waiting.remove(reader)
             self.readers.pop(str(reader.user.pk), None)
 
-    def adopt(self, reader: Reader, identity: Identity) -> None:
+    def adopt(self, reader: Reader, arrival: Arrival) -> None:
         """The rights of a user were read anew. Whoever has lost some is closed; a gain counts from here on."""
-        lost = reader.keys - identity.keys
+        lost = reader.role.keys - arrival.identity.shared_keys
         self.tail.waiting.remove(reader)
-        reader.adopt(identity)
-        self.tail.waiting.add(reader)
+        reader.adopt(arrival)
+        self.tail.waiting.add(reader, arrival.identity.shared_keys)
         if lost:
             for feed in list(reader.feeds):
                 feed.close(CloseCode.PERMISSION_LOST)

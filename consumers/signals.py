@@ -11,7 +11,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save
 
 from alerts.hints import tell_ended, tell_rights
 
-from .identity import digest
+from .sessions import digest
 
 
 def connect() -> None:

@@ -28,6 +28,7 @@ from alerts.relay.head import Head, new_epoch, read_head, using
 from alerts.relay.layer import GROUP, LIMIT, LOOK_WHEN_DOWN, VERSION, layer
 
 from .batch import Batch, filtered
+from .index import Index
 from .pool import log_lane
 from .waiting import Reader, Role, Waiting
 
@@ -57,9 +58,10 @@ class Tail:
         self.waiting = Waiting()
         self._entries: list[Entry] = []
         self._first = 1  # the position of the first entry held
+        self._index = Index()
         self._bytes = 0
-        self._latest: dict[str, int] = {}  # of each audience, the last position held
         self._batches: dict[tuple[int, Role], Batch] = {}  # what those of a role read after a cursor
+        self._counts: dict[tuple[int, Role], int | None] = {}  # how much that is
         self._distinct: dict[tuple[int, ...], Batch] = {}  # by their positions
         self._pages: OrderedDict[tuple[int, int], asyncio.Task[list[Entry]]] = OrderedDict()
         self._on_hint = on_hint
@@ -92,7 +94,7 @@ class Tail:
         """
         if after + 1 < self._first:
             return None
-        if self._latest.get(reader.own_key, 0) > after:
+        if self._index.last(reader.own_key) > after:
             return self._filter(after, reader.keys, count, size)
         key = (after, reader.role)
         batch = self._batches.get(key)
@@ -127,9 +129,26 @@ class Tail:
 
     def count_between(self, after: int, keys: frozenset[str]) -> int | None:
         """How many entries after a position concern these keys; None when the tail does not reach back that far."""
+        after = max(after, self.oldest - 1)
+        return self._index.count_after(after, keys) if after + 1 >= self._first else None
+
+    def count_for(self, reader: Reader, after: int) -> int | None:
+        """The same for a reader; those of one role who count from the same position share it, but for their own."""
+        key = (after, reader.role)
+        if key not in self._counts:
+            self._counts[key] = self.count_between(after, reader.role.keys)
+        shared = self._counts[key]
+        return None if shared is None else shared + self._index.count_after(after, (reader.own_key,))
+
+    def count_held(self, keys: frozenset[str]) -> int:
+        """How many of the entries held here concern these keys: there are at least as many."""
+        return self._index.count_after(max(self._first, self.oldest) - 1, keys)
+
+    def entries_after(self, after: int, keys: frozenset[str]) -> list[Entry] | None:
+        """Those entries; None when the tail does not reach back that far."""
         if after + 1 < self._first:
             return None
-        return sum(entry.audience in keys for entry in self._entries[self._place_after(after) :])
+        return [entry for entry in self._entries[self._place_after(after) :] if entry.audience in keys]
 
     def _place_after(self, position: int) -> int:
         """Where the entries after a position begin. Positions have no holes, unless somebody removed rows by hand."""
@@ -195,8 +214,8 @@ class Tail:
         self._forget_batches()
         for entry in entries:
             self._entries.append(entry)
+            self._index.add(entry)
             self._bytes += entry.size
-            self._latest[entry.audience] = entry.position
         if self._bytes > MOST_BYTES:
             self._trim()
 
@@ -206,13 +225,13 @@ class Tail:
         self._hold(self._entries[cut:], self._entries[cut].position if cut else self._first)
 
     def _hold(self, entries: list[Entry], first: int) -> None:
-        self._entries, self._first = entries, first
+        self._entries, self._first, self._index = entries, first, Index(entries)
         self._bytes = sum(entry.size for entry in entries)
-        self._latest = {entry.audience: entry.position for entry in entries}
         self._forget_batches()
 
     def _forget_batches(self) -> None:
         self._batches.clear()
+        self._counts.clear()
         self._distinct.clear()
 
     async def _page(self, number: int, end: int) -> list[Entry]:

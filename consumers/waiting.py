@@ -31,11 +31,13 @@ class Role:
 
 
 class Reader(Protocol):
-    """What is woken. Its role is set while it waits."""
+    """What is woken."""
 
-    keys: frozenset[str]
     own_key: str
     role: Role
+
+    @property
+    def keys(self) -> frozenset[str]: ...
 
     def wake(self, position: int) -> None: ...
     def hint(self, frame: str) -> None: ...
@@ -57,9 +59,9 @@ class Waiting:
         self._handle: asyncio.Handle | None = None
         self._rests_until = 0.0
 
-    def add(self, reader: Reader) -> None:
-        keys = reader.keys - {reader.own_key}
-        role = reader.role = self._roles.get(keys) or self._roles.setdefault(keys, Role(keys))
+    def add(self, reader: Reader, shared_keys: frozenset[str]) -> None:
+        """Give a reader its role: all its keys but its own."""
+        role = reader.role = self._roles.get(shared_keys) or self._roles.setdefault(shared_keys, Role(shared_keys))
         role.readers.add(reader)
         self._users[reader.own_key] = reader
 

@@ -16,8 +16,10 @@ from alerts import frames, reads
 from alerts.conf import conf
 
 from .close_codes import CloseCode
-from .identity import Identity, Signature, ended_sessions, identify, signatures
+from .entrance import Arrival
 from .pool import people_lane
+from .rights import Signature, signatures
+from .sessions import ended_sessions
 
 if TYPE_CHECKING:
     from .reader import Reader
@@ -68,26 +70,33 @@ class Watch:
             return
         session_keys = {feed.session_key for reader in readers.values() for feed in reader.feeds}
         seen = await people_lane(see, list(readers), session_keys)
+        changed, behind = [], []
         for user, reader in readers.items():
             for feed in list(reader.feeds):
                 if feed.session_key in seen.ended:
                     feed.close(CloseCode.SIGNED_OUT)
             if seen.signatures.get(user) != reader.signature:
-                await self._identify(reader)
+                changed.append(reader)
             elif reader.is_behind or seen.versions.get(user, 0) > reader.reads_version:
-                await self._read_anew(reader)
+                behind.append(reader)
+        # All at once: a group of thousands may have lost a right.
+        for failure in await asyncio.gather(*map(self._identify, changed), return_exceptions=True):
+            if failure is not None:
+                raise failure
+        for reader in behind:
+            await self._read_anew(reader)
 
     async def _identify(self, reader: Reader) -> None:
         """Something about this user's rights changed: ask for each of their sessions, as a handshake does."""
-        found: Identity | None = None
+        found: Arrival | None = None
         for key in {feed.session_key for feed in reader.feeds}:
-            identity = await people_lane(identify, key)
-            if identity is None or identity.user.pk != reader.user.pk:
+            arrival = await self._service.entrance.ask(key)
+            if arrival is None or arrival.identity.user.pk != reader.user.pk:
                 for feed in list(reader.feeds):
                     if feed.session_key == key:
                         feed.close(CloseCode.SIGNED_OUT)
             else:
-                found = identity
+                found = arrival
         if found is not None and reader.feeds:
             self._service.adopt(reader, found)
 

@@ -3,6 +3,8 @@ import uuid
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from accounts.models import User
 from alerts import reads
@@ -21,6 +23,11 @@ def reader(ada):
     bell.number_all()
     reads.state_of(ada)
     return ada
+
+
+@pytest.fixture
+def bea(db):
+    return User.objects.create_user("bea", is_staff=True)
 
 
 def news(count=1, audience="everyone"):
@@ -256,3 +263,77 @@ def test_the_frame_of_a_large_group_names_the_newest_thousand(reader):
     change = reads.mark_group_read(reader, keys_of(reader), group)
     assert change is not None
     assert (len(change.read_ids), change.unread) == (reads.MOST_NAMED, 6)
+
+
+def reading(user):
+    return reads.readings([str(user.pk)])[str(user.pk)]
+
+
+def test_the_states_of_many_are_read_or_made_together(ada, bea, django_assert_num_queries):
+    news(3)
+    reads.state_of(ada)
+    news(2)
+    found = reads.readings([str(ada.pk), str(bea.pk)])
+    head = read_head().position
+    assert {user: (state.read_up_to, state.version, state.marks) for user, state in found.items()} == {
+        str(ada.pk): (head - 2, 0, ()),
+        str(bea.pk): (head, 0, ()),
+    }
+    with django_assert_num_queries(2):
+        assert reads.readings([str(ada.pk), str(bea.pk)]) == found
+
+
+def test_two_who_make_the_same_states_make_each_once(ada, bea, at_once):
+    users = [str(ada.pk), str(bea.pk)]
+    one, *others = at_once(*[lambda: reads.readings(users), lambda: reads.readings(users[::-1])] * 2)
+    assert all(other == one for other in others)
+    assert ReadState.objects.count() == 2
+
+
+def test_more_marks_than_can_be_held_are_left_to_the_database(reader, monkeypatch):
+    ids = news(3)
+    mark(reader, ids[:2])
+    assert len(reading(reader).marks) == 2
+    monkeypatch.setattr(reads, "MOST_HELD", 1)
+    held = reading(reader)
+    assert (held.marks, held.has_marks, held.unread(3, {"everyone"}, read_head().position)) == (None, True, None)
+
+
+MARKS = st.lists(st.tuples(st.integers(0, 11), st.booleans()), max_size=8)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(marks=MARKS, read_up_to=st.integers(-3, 12), later=MARKS, short=st.integers(0, 4))
+def test_in_memory_and_by_the_database_the_same_is_read(reader, bea, marks, read_up_to, later, short):
+    ReadMark.objects.all().delete()
+    ids = [uid for _ in range(3) for audience in ("everyone", "staff", f"user:{reader.pk}", f"user:{bea.pk}")
+           for uid in news(1, audience)]  # fmt: skip
+    head = read_head().position
+    ReadState.objects.filter(user=str(reader.pk)).update(read_up_to=head - 12)
+    for given_marks in (marks, later):
+        for number, is_read in given_marks:
+            mark(reader, [ids[number]], is_read=is_read)
+        if given_marks is marks and read_up_to > 0:
+            reads.mark_all_read(reader, keys_of(reader), head - 12 + read_up_to)
+    keys, state, held = keys_of(reader), reads.state_of(reader), reading(reader)
+    up_to = head - short
+    newer = Alert.objects.filter(audience__in=keys, position__gt=held.read_up_to, position__lte=up_to).count()
+    expected = reads.unread_count(state, keys, up_to)
+    assert held.unread(newer, keys, up_to) == expected
+    counts = reads.unread_counts([str(reader.pk), str(bea.pk)], keys - {f"user:{reader.pk}"}, up_to)
+    assert counts.get(str(reader.pk)) == expected
+    mine = Alert.objects.filter(audience__in=keys, position__lte=up_to, position__gt=head - 12).order_by("position")
+    positions = list(mine.values_list("position", flat=True))
+    read = held.read_among(positions)
+    assert read == set(reads.read_ids_between(state, keys, head - 12, up_to))
+    assert read == set(reads.read_ids_between(held, keys, head - 12, up_to))
+
+
+def test_a_bulk_count_stops_at_its_most(reader, bea, monkeypatch):
+    monkeypatch.setattr(reads, "MOST", 5)
+    reads.state_of(bea)
+    news(4)
+    news(3, f"user:{reader.pk}")
+    counts = reads.unread_counts([str(reader.pk), str(bea.pk)], ["everyone"], read_head().position)
+    assert counts == {str(reader.pk): 5, str(bea.pk): 4}
+    assert reading(reader).unread(7, keys_of(reader), read_head().position) == 5

@@ -63,3 +63,14 @@ def test_a_text_that_is_no_utf8_is_one_line_in_the_log(caplog):
     ours, another = caplog.records
     assert (ours.levelname, ours.exc_info) == ("INFO", None)
     assert another.exc_info is not None
+
+
+def test_what_the_server_says_of_each_socket_is_not_said_twice(caplog):
+    quieten()
+    caplog.set_level(logging.INFO, "uvicorn.error")
+    logger = logging.getLogger("uvicorn.error")
+    logger.info('%s - "WebSocket %s" [accepted]', "203.0.113.7:5000", "/ws/feed/")
+    logger.info("connection open")
+    logger.info('%s - "WebSocket %s" 403', "203.0.113.7:5000", "/ws/feed/")
+    logger.info("connection closed")
+    assert [record.getMessage() for record in caplog.records] == ['203.0.113.7:5000 - "WebSocket /ws/feed/" 403']

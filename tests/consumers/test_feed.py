@@ -132,6 +132,7 @@ async def test_hello_comes_before_the_answer_to_a_command_that_was_quicker(brows
 async def test_hello_comes_before_a_goodbye_that_was_quicker(ann, service):
     head = await people_lane(write, f"user:{ann.pk}", 3)
     await service.tail.refresh()
+    service.tail._hold([], head + 1)  # the database is asked, between coming in and `hello`, what has been read
     session = await people_lane(session_of, ann)
     browser = Browser(service, session, f"epoch={service.tail.epoch}&position={head - 3}")
     for _ in range(100_000):
@@ -149,13 +150,13 @@ async def test_no_heartbeat_comes_before_hello(monkeypatch, ann, quick_ticks, se
     head = await people_lane(write, f"user:{ann.pk}", 3)
     await service.tail.refresh()
     session = await people_lane(session_of, ann)
-    state_of = reads.state_of
+    readings = reads.readings
 
     def slowly(*given):
         time.sleep(0.1)
-        return state_of(*given)
+        return readings(*given)
 
-    monkeypatch.setattr("alerts.reads.state_of", slowly)
+    monkeypatch.setattr("alerts.reads.readings", slowly)
     browser = Browser(service, session, f"epoch={service.tail.epoch}&position={head - 3}")
     await browser.until(lambda: positions(browser))
     assert [frame["type"] for frame in browser.frames[:2]] == ["hello", "alerts"]

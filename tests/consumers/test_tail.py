@@ -26,8 +26,12 @@ class Woken:
 
     role: Role
 
+    @property
+    def keys(self) -> frozenset[str]:
+        return self.shared_keys | {self.own_key}
+
     def __init__(self, shared: frozenset[str] = KEYS, own: str = "user:1") -> None:
-        self.keys, self.own_key = shared | {own}, own
+        self.shared_keys, self.own_key = shared, own
         self.positions: list[int] = []
         self.looks = 0
 
@@ -69,7 +73,7 @@ async def all_told(tail: Tail) -> None:
 def read(tail: Tail, after: int, count: int = 100, size: int = 10_000) -> Batch:
     """What a reader with KEYS reads next after a cursor, from memory."""
     reader = Woken()
-    tail.waiting.add(reader)
+    tail.waiting.add(reader, reader.shared_keys)
     batch = tail.read_at_once(after, reader, count, size)
     tail.waiting.remove(reader)
     assert batch is not None
@@ -90,7 +94,7 @@ async def test_it_keeps_the_frames_a_message_brings(tail):
 
 async def test_it_drops_positions_it_has(tail):
     woken = Woken()
-    tail.waiting.add(woken)
+    tail.waiting.add(woken, woken.shared_keys)
     await tail._hear(message(entry(1), entry(2)))
     await tail._hear(message(entry(1), entry(2)))
     await tail._hear(message(entry(2), entry(3)))
@@ -103,7 +107,7 @@ async def test_it_drops_positions_it_has(tail):
 async def test_only_those_an_entry_concerns_are_woken(tail):
     staff, plain, bea = Woken(), Woken(frozenset({"everyone"}), "user:3"), Woken(frozenset({"everyone"}), "user:2")
     for reader in (staff, plain, bea):
-        tail.waiting.add(reader)
+        tail.waiting.add(reader, reader.shared_keys)
     await tail._hear(message(entry(1, "staff"), entry(2, "user:2"), entry(3, "everyone"), entry(4, "user:9")))
     assert (staff.positions, plain.positions, bea.positions) == ([1], [3], [2])
     tail.waiting.remove(bea)
@@ -136,7 +140,7 @@ async def test_it_lets_go_of_the_older_half_when_it_grows_too_big(tail, monkeypa
 async def test_those_who_read_the_same_share_one_encoding(tail):
     await tail._hear(message(entry(1), entry(2)))
     other = Woken(frozenset({"everyone", "perm:x.y"}), "user:2")
-    tail.waiting.add(other)
+    tail.waiting.add(other, other.shared_keys)
     batches = [read(tail, 0), read(tail, 0), tail.read_at_once(0, other, 100, 10_000)]
     assert len({id(batch.frame) for batch in batches if batch is not None}) == 1
     tail.waiting.remove(other)
@@ -145,7 +149,7 @@ async def test_those_who_read_the_same_share_one_encoding(tail):
 async def test_what_is_ones_own_is_in_nobody_elses_batch(tail):
     ann, bea = Woken(), Woken(own="user:2")
     for reader in (ann, bea):
-        tail.waiting.add(reader)
+        tail.waiting.add(reader, reader.shared_keys)
     await tail._hear(message(entry(1), entry(2, "user:1"), entry(3, "staff")))
     seen = [tail.read_at_once(after, reader, 100, 10_000).positions for after in (0, 1, 2) for reader in (ann, bea)]
     assert seen == [[1, 2, 3], [1, 3], [2, 3], [3], [3], [3]]
@@ -199,7 +203,7 @@ async def test_an_unknown_version_is_a_bare_bell(deaf):
 
 async def test_another_epoch_begins_anew(real):
     woken = Woken()
-    real.waiting.add(woken)
+    real.waiting.add(woken, woken.shared_keys)
     epoch = await people_lane(new_epoch)
     await real._hear(message(entry(9), epoch=epoch))
     assert real.epoch == epoch
@@ -209,7 +213,7 @@ async def test_another_epoch_begins_anew(real):
 
 async def test_it_finds_by_itself_what_no_message_told_of(real):
     woken = Woken()
-    real.waiting.add(woken)
+    real.waiting.add(woken, woken.shared_keys)
     head = await people_lane(write, 1)
     for _ in range(250):
         await asyncio.sleep(0.02)

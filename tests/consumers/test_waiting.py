@@ -18,7 +18,7 @@ class Sleeper:
 
     def __init__(self, *shared: str, own: str = "", takes: float = 0.0) -> None:
         self.own_key = own or f"user:{next(numbers)}"
-        self.keys = frozenset(shared) | {self.own_key}
+        self.shared_keys = frozenset(shared)
         self.woken: list[int] = []
         self.looks = 0
         self._takes = takes
@@ -49,7 +49,7 @@ async def told(waiting: Waiting, position: int) -> None:
 async def test_one_round_wakes_once_for_the_first_that_concerns_whether_by_role_or_in_person(waiting):
     ann, bea, cec = Sleeper("staff", "everyone", own="user:ann"), Sleeper("staff", "everyone"), Sleeper("everyone")
     for sleeper in (ann, bea, cec):
-        waiting.add(sleeper)
+        waiting.add(sleeper, sleeper.shared_keys)
     waiting.announce(entries(1, "user:nobody", "user:ann", "staff", "staff", "everyone"), 5)
     assert (ann.woken, bea.woken, cec.woken) == ([2], [3], [5])
     assert waiting.told == 5
@@ -57,7 +57,7 @@ async def test_one_round_wakes_once_for_the_first_that_concerns_whether_by_role_
 
 async def test_after_a_round_that_took_long_the_next_waits_as_long_and_tells_all_that_came_meanwhile(waiting):
     slow = Sleeper("staff", takes=0.03)
-    waiting.add(slow)
+    waiting.add(slow, slow.shared_keys)
     began = time.monotonic()
     waiting.announce(entries(1, "staff"), 1)
     for position in (2, 3, 4):
@@ -70,7 +70,7 @@ async def test_after_a_round_that_took_long_the_next_waits_as_long_and_tells_all
 
 async def test_no_pause_is_longer_than_that(waiting):
     slow = Sleeper("staff", takes=LONGEST_PAUSE * 3)
-    waiting.add(slow)
+    waiting.add(slow, slow.shared_keys)
     waiting.announce(entries(1, "staff"), 1)
     slow._takes = 0.0
     began = time.monotonic()
@@ -83,7 +83,7 @@ async def test_others_have_a_turn_between_two_slices_and_nothing_counts_as_told_
     monkeypatch.setattr("consumers.waiting.SLICE", 2)
     sleepers = [Sleeper("staff") for _ in range(5)]
     for sleeper in sleepers:
-        waiting.add(sleeper)
+        waiting.add(sleeper, sleeper.shared_keys)
     waiting.announce(entries(1, "staff"), 1)
     seen = []
     while waiting.told < 1:
@@ -99,7 +99,7 @@ async def test_what_comes_between_two_slices_is_told_in_the_next_round_to_those_
     monkeypatch.setattr("consumers.waiting.SLICE", 1)
     sleepers = [Sleeper("staff") for _ in range(3)]
     for sleeper in sleepers:
-        waiting.add(sleeper)
+        waiting.add(sleeper, sleeper.shared_keys)
     waiting.announce(entries(1, "staff"), 1)
     waiting.announce(entries(2, "staff"), 2)
     await told(waiting, 2)
@@ -111,7 +111,7 @@ async def test_whoever_goes_is_told_before_what_was_announced_to_the_keys_they_h
     monkeypatch.setattr("consumers.waiting.SLICE", 1)
     first, second = Sleeper("staff"), Sleeper("staff", takes=0.01 if when == "in the pause" else 0.0)
     for sleeper in (first, second):
-        waiting.add(sleeper)
+        waiting.add(sleeper, sleeper.shared_keys)
     waiting.announce(entries(1, "staff"), 1)
     if when == "in the pause":
         await told(waiting, 1)
@@ -129,7 +129,7 @@ async def test_a_look_is_everybodys_at_once_and_what_was_announced_is_forgotten(
     monkeypatch.setattr("consumers.waiting.SLICE", 1)
     sleepers = [Sleeper("staff") for _ in range(3)]
     for sleeper in sleepers:
-        waiting.add(sleeper)
+        waiting.add(sleeper, sleeper.shared_keys)
     waiting.announce(entries(90, "staff"), 90)
     waiting.look(3)
     await asyncio.sleep(0.01)
