@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
-from django.utils.dateparse import parse_datetime
 
+from ..feed import NEVER_READ
 from ..models import Alert, LogHead
 from ..patience import is_lock, without_waiting
 from . import grouping
@@ -32,14 +33,16 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCAL lock_timeout = '2s';
 SET LOCAL idle_in_transaction_session_timeout = '5s'
 """
+# As they are published: nobody reads them anew for that.
+COLUMNS = ", ".join(f'"{field.column}"' for field in Alert._meta.concrete_fields if field.name not in NEVER_READ)
 NUMBER = f"""
-UPDATE {Alert._meta.db_table} SET position = %s + due.place
+UPDATE {Alert._meta.db_table} SET position = %s + due.nth
 FROM (
-    SELECT seq AS due_seq, row_number() OVER (ORDER BY seq) AS place
+    SELECT seq AS due_seq, row_number() OVER (ORDER BY seq) AS nth
     FROM {Alert._meta.db_table} WHERE position IS NULL ORDER BY seq LIMIT {BATCH}
 ) AS due
 WHERE seq = due.due_seq
-RETURNING position, kind, audience, created
+RETURNING {COLUMNS}
 """
 GROUP = f"""
 UPDATE {Alert._meta.db_table} SET "group" = %s, place = %s + member.nth
@@ -57,12 +60,19 @@ class Busy(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """Positions `first` to `last` were given under `epoch`; `is_more`: there may be more to number at once."""
+    """These alerts, in order, were given positions under `epoch`; `is_more`: there may be more to number at once."""
 
     epoch: str
-    first: int
-    last: int
+    alerts: Sequence[Alert]
     is_more: bool
+
+    @property
+    def first(self) -> int:
+        return _position(self.alerts[0])
+
+    @property
+    def last(self) -> int:
+        return _position(self.alerts[-1])
 
 
 class Numberer:
@@ -105,16 +115,13 @@ class Numberer:
             self._verify_epoch(head, connection)
             if streams is None or self._seen != (head.epoch, head.position):
                 streams = grouping.Streams(_recent(head.position))
-            cursor.execute(NUMBER, [head.position])
-            new = sorted((_numbered(row) for row in cursor.fetchall()), key=lambda alert: alert.position)
+            new = sorted(Alert.objects.using(using()).raw(NUMBER, [head.position]), key=_position)
             if not new:
                 return None, streams
-            for run in streams.group(new):
-                _write(cursor, run)
-        first = head.position + 1
+            _group(cursor, streams, new)
         head.position += len(new)
         head.save(using=using(), update_fields=["epoch", "position", "fingerprint"])
-        return Numbered(head.epoch, first, head.position, is_more=len(new) == BATCH), streams
+        return Numbered(head.epoch, new, is_more=len(new) == BATCH), streams
 
     def _verify_epoch(self, head: LogHead, connection: BaseDatabaseWrapper) -> None:
         found = fingerprint(connection)
@@ -132,14 +139,18 @@ def _recent(head: int) -> list[grouping.Numbered]:
     return [grouping.Numbered(*row) for row in rows if row[0] is not None]  # type: ignore[arg-type]
 
 
-def _numbered(row: tuple[int, str, str, datetime | str]) -> grouping.Numbered:
-    position, kind, audience, created = row
-    if isinstance(created, str):  # SQLite gives its text, which is UTC
-        parsed = parse_datetime(created)
-        assert parsed is not None
-        created = parsed
-    return grouping.Numbered(position, kind, audience, created if created.tzinfo else created.replace(tzinfo=UTC))
+def _group(cursor: CursorWrapper, streams: grouping.Streams, new: Sequence[Alert]) -> None:
+    """Fold the storms among these alerts, in the log and in hand."""
+    members = defaultdict(list)
+    for alert in new:
+        members[alert.kind, alert.audience].append(alert)
+    for run in streams.group(grouping.Numbered(_position(a), a.kind, a.audience, a.created) for a in new):
+        cursor.execute(GROUP, [run.group, run.place, run.first, run.last, run.kind, run.audience])
+        of_run = [a for a in members[run.kind, run.audience] if run.first <= _position(a) <= run.last]
+        for place, alert in enumerate(of_run, run.place):
+            alert.group, alert.place = run.group, place
 
 
-def _write(cursor: CursorWrapper, run: grouping.Run) -> None:
-    cursor.execute(GROUP, [run.group, run.place, run.first, run.last, run.kind, run.audience])
+def _position(alert: Alert) -> int:
+    assert alert.position is not None
+    return alert.position

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..frames import Entry, entry
-from ..models import Alert
-from .head import using
 from .layer import layer
 from .numbering import Numbered
 
@@ -18,8 +16,7 @@ def publish(numbered: Numbered) -> None:
     """At most once, by the layer's nature: whoever misses a message reads the log."""
     if layer.is_down:
         return
-    alerts = Alert.objects.using(using()).filter(position__range=(numbered.first, numbered.last)).order_by("position")
-    for message in messages(numbered.epoch, [entry(alert) for alert in alerts]):
+    for message in messages(numbered.epoch, [entry(alert) for alert in numbered.alerts]):
         if not layer.send(message):
             return
 

@@ -46,7 +46,8 @@ def position() -> None:
         first = head.position + 1
         new.update(position=F("seq"))
         LogHead.objects.update(position=last)
-        return Numbered(head.epoch, first, last, is_more=False)
+        alerts = Alert.objects.filter(position__range=(first, last)).order_by("position")
+        return Numbered(head.epoch, list(alerts), is_more=False)
 
     Numberer.number = number  # type: ignore[method-assign]
 

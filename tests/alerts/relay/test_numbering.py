@@ -5,6 +5,7 @@ import pytest
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
+from alerts.frames import entry
 from alerts.models import Alert, LogHead
 from alerts.outbox import record
 from alerts.patience import Patience
@@ -227,7 +228,7 @@ def test_a_numbering_that_fails_forgets_what_it_thought_of_storms(monkeypatch):
         raise RuntimeError
 
     with monkeypatch.context() as patch:
-        patch.setattr(numbering, "_write", fail)
+        patch.setattr(numbering, "_group", fail)
         with pytest.raises(RuntimeError):
             numberer.number()
     write(1)
@@ -242,5 +243,16 @@ def test_a_quiet_log_costs_numbering_no_query_more():
     write()
     with CaptureQueriesContext(connection) as quiet:
         numberer.number()
-    assert not [query for query in quiet if '"group"' in query["sql"] and "UPDATE" in query["sql"]]
-    assert not [query for query in quiet if "SELECT" in query["sql"] and '"created"' in query["sql"]]
+    assert not [query for query in quiet if 'SET "group"' in query["sql"]]
+    assert not [query for query in quiet if query["sql"].startswith("SELECT") and '"created"' in query["sql"]]
+
+
+def test_what_is_published_is_what_the_log_holds():
+    numberer = Numberer()
+    for _ in range(3):
+        write(3)
+        numbered = numberer.number()
+        assert numbered is not None
+        held = Alert.objects.filter(position__range=(numbered.first, numbered.last)).order_by("position")
+        assert [entry(alert) for alert in numbered.alerts] == [entry(alert) for alert in held]
+    assert {alert.group != "" for alert in held} == {True}
