@@ -1,12 +1,14 @@
 """Watches over connected users: who is signed out or has lost rights is closed, whose reads changed is told.
 
-Hints make it immediate; the round every few seconds finds what no hint told of, in a handful of queries for all users.
+Hints make it immediate. What no hint told of is found by a round every few seconds: a handful of queries for some
+hundred users at a time, spread over the round, so that the loop is never held up by what thousands cost together.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from .service import Service
 
 logger = logging.getLogger(__name__)
+TOGETHER = 500  # users looked at together
 
 
 @dataclass(frozen=True)
@@ -47,25 +50,41 @@ class Watch:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._asked = asyncio.Event()
+        self._asked_about: set[str] = set()
 
     def look_at(self, users: Iterable[str] | None) -> None:
-        """Look at once, if one of these users (None: any) is connected here."""
-        if users is None or any(user in self._service.readers for user in users):
+        """Look at these users (None: at all) at once, as far as they are connected here."""
+        connected = self._service.readers
+        self._asked_about.update(connected if users is None else (user for user in users if user in connected))
+        if self._asked_about:
             self._asked.set()
 
     async def run(self) -> None:
+        left: list[str] = []  # of the round
         while True:
+            looks = max(math.ceil(len(self._service.readers) / TOGETHER), 1)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), conf().RECHECK)
-            self._asked.clear()
+                await asyncio.wait_for(self._asked.wait(), conf().RECHECK / looks)
             try:
-                await self.round()
+                if self._asked.is_set():
+                    self._asked.clear()
+                    asked_about, self._asked_about = self._asked_about, set()
+                    await self._look_in_turn(list(asked_about))
+                else:
+                    left = left or list(self._service.readers)
+                    now, left = left[:TOGETHER], left[TOGETHER:]
+                    await self.look(now)
             except Exception as error:
                 logger.warning("The rights of connected users cannot be read just now: %s", error)
 
-    async def round(self) -> None:
-        """Look at every connected user once."""
-        readers = dict(self._service.readers)
+    async def _look_in_turn(self, users: list[str]) -> None:
+        for start in range(0, len(users), TOGETHER):
+            await self.look(users[start : start + TOGETHER])
+
+    async def look(self, users: Iterable[str]) -> None:
+        """Look at these users, as far as they are connected still."""
+        known = self._service.readers
+        readers = {user: known[user] for user in users if user in known}
         if not readers:
             return
         session_keys = {feed.session_key for reader in readers.values() for feed in reader.feeds}

@@ -34,7 +34,7 @@ async def test_a_leap_of_the_log_too_far_to_count_is_counted_by_the_database(bro
     await people_lane(write, f"user:{ann.pk}", 30)
     await service.tail.refresh()
     assert reader.is_behind or reader.unread == 32
-    await Watch(service).round()
+    await Watch(service).look(service.readers)
     assert (reader.unread, reader.is_behind) == (32, False)
     await people_lane(write, f"user:{ann.pk}", 1)
     await service.tail.refresh()
@@ -56,7 +56,7 @@ async def test_a_log_that_went_back_is_counted_anew(browse, ann, service):
     await service.tail.refresh()
     assert reader.head == head - 2
     await browser.until(lambda: browser.frames[-1]["type"] == "gap")
-    await Watch(service).round()
+    await Watch(service).look(service.readers)
     assert (reader.unread, reader.head) == (3, head - 2)
 
 
@@ -69,7 +69,7 @@ async def test_a_count_that_a_newer_change_overtook_is_let_go_and_made_again(bro
     reader.hear_reads(version=change.version, unread=change.unread, counted_up_to=head, frame='{"type":"reads"}')
     reader.note_reads(late.version, late.unread, late.counted_up_to)
     assert (reader.reads_version, reader.unread, reader.is_behind) == (1, 0, True)
-    await Watch(service).round()
+    await Watch(service).look(service.readers)
     assert (reader.reads_version, reader.unread, reader.is_behind) == (1, 0, False)
 
 

@@ -7,6 +7,7 @@ from alerts.events import muted
 from consumers import identity
 from consumers.pool import people_lane
 from consumers.watch import Watch
+from tests.consumers.conftest import until
 
 
 def editors() -> list[User]:
@@ -39,7 +40,7 @@ async def test_those_who_lose_a_right_together_are_asked_about_together(browse, 
         return identity.identify_all(session_keys)
 
     monkeypatch.setattr("consumers.entrance.identify_all", identify_all)
-    await Watch(service).round()
+    await Watch(service).look(service.readers)
     assert asked == [5]  # what the first may do stays the same
     for browser in browsers[1:]:
         await browser.until(lambda browser=browser: browser.code is not None)
@@ -47,3 +48,33 @@ async def test_those_who_lose_a_right_together_are_asked_about_together(browse, 
     await asyncio.sleep(0)
     assert browsers[0].code is None
     assert "perm:posts.view_post" in browsers[0].feed.reader.keys
+
+
+async def test_a_hint_is_looked_into_at_once_for_those_it_names_and_a_round_reaches_all_in_turn(
+    browse, service, monkeypatch
+):
+    users = await people_lane(editors)
+    for user in users:
+        await browse(user)
+    looked: list[list[str]] = []
+
+    async def look(users):
+        looked.append(list(users))
+
+    watch = Watch(service)
+    monkeypatch.setattr(watch, "look", look)
+    monkeypatch.setattr("consumers.watch.TOGETHER", 4)
+    running = asyncio.create_task(watch.run())
+    names = [str(user.pk) for user in users]
+    watch.look_at([names[2], "nobody"])
+    await until(lambda: looked)
+    assert looked == [[names[2]]]
+    watch.look_at(None)
+    await until(lambda: len(looked) == 3)
+    assert [len(some) for some in looked[1:]] == [4, 2]
+    assert sorted(looked[1] + looked[2]) == sorted(names)
+    looked.clear()
+    await until(lambda: len(looked) == 4, seconds=20)
+    running.cancel()
+    assert [len(some) for some in looked] == [4, 2, 4, 2]
+    assert sorted(looked[0] + looked[1]) == sorted(names)

@@ -81,10 +81,10 @@ def revocation() -> None:
     """Rights are read at the handshake, as Channels itself does it."""
     from consumers.watch import Watch
 
-    async def do_nothing(self: Watch) -> None:
+    async def do_nothing(self: Watch, users: object) -> None:
         return
 
-    Watch.round = do_nothing  # type: ignore[method-assign]
+    Watch.look = do_nothing  # type: ignore[method-assign]
 
 
 @safeguard

@@ -168,7 +168,7 @@ class Lives(RuleBasedStateMachine):
                 self.leave(client)  # a gain counts from the next connection on
             return
         losers = self.connected(user)
-        self.runner.run(self.service._watch.round())
+        self.runner.run(self.service._watch.look(self.service.readers))
         for client in losers:
             self.runner.run(self._closed(client))
             client.browser = None
