@@ -9,7 +9,6 @@ each frame goes through ASGI.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable
 from functools import partial
 from struct import pack
@@ -19,7 +18,8 @@ from .engines import Send, dropping
 
 Later = Callable[[], Awaitable[None]]
 PING = b"\x89\x04life"
-PATIENCE = 8.0  # seconds a peer has to answer a ping
+SILENCE = 15.0  # seconds after which a peer is pinged
+PATIENCE = 8.0  # seconds it has to answer
 LINGER = 15.0  # seconds a client has to read what is left after the end; uvicorn itself waits 10 for its answer
 
 
@@ -80,11 +80,14 @@ class Connection:
         """Send a frame. None when it is on its way, else what to call and await: it goes, and then may the next."""
         return partial(self.send, {"type": "websocket.send", "text": frame.text})
 
-    def ping(self) -> None:
-        """Ask the peer for a sign of life, where the server leaves that to us."""
+    def heard(self) -> None:
+        """The peer has said something."""
 
     def is_dead(self, now: float) -> bool:
-        """Whether the peer owes us a sign of life for too long, or the server has given it up. Times of the loop."""
+        """Whether the peer gave no sign of life for too long. Where the server leaves that to us, it is asked for one.
+
+        To be called every second or so, with the loop's time.
+        """
         return False
 
     def cut(self) -> None:
@@ -101,12 +104,12 @@ class UvicornConnection(Connection):
     breath: nothing is written after that.
 
     uvicorn's own pings (`--ws-ping-interval`) wake the loop twice for each, and cost more than all else while nothing
-    happens. Switched off, they go out with our heartbeats; its protocol still tells whether the last one was answered.
-    It gives up a peer, too, but closes only once the peer has read what is still unsent: one that is gone never reads
-    it, and would hold its socket, its feed and its memory for hours.
+    happens. Switched off, only those who are silent are pinged, many in one go with their heartbeats; its protocol
+    still tells whether a ping was answered. It gives up a peer, too, but closes only once the peer has read what is
+    still unsent: one that is gone never reads it, and would hold its socket, its feed and its memory for hours.
     """
 
-    __slots__ = ("_asked_at", "_is_plain", "_protocol", "_transport")
+    __slots__ = ("_alive_at", "_is_plain", "_protocol", "_transport")
 
     @classmethod
     def of(cls, send: Send) -> UvicornConnection | None:
@@ -118,7 +121,8 @@ class UvicornConnection(Connection):
         super().__init__(send)
         self._protocol = protocol
         self._transport: asyncio.Transport = protocol.transport
-        self._asked_at = math.inf
+        # When it last showed that it lives, and when it was asked to, if that is later.
+        self._alive_at = asyncio.get_running_loop().time()
         self._is_plain = not protocol.conn.available_extensions  # else frames may be compressed, each anew
 
     def write(self, frame: Frame) -> Later | None:
@@ -128,21 +132,21 @@ class UvicornConnection(Connection):
             return None
         return super().write(frame)
 
-    def ping(self) -> None:
-        protocol = self._protocol
-        if protocol.ping_interval or self._transport.is_closing():
-            return
-        if protocol.pending_ping_payload is None:
-            protocol.pending_ping_payload = PING[2:]
-            self._asked_at = asyncio.get_running_loop().time()
-        together.write(self._transport, PING)
+    def heard(self) -> None:
+        self._alive_at = asyncio.get_running_loop().time()
 
     def is_dead(self, now: float) -> bool:
-        if now - self._asked_at > PATIENCE:
-            if self._protocol.pending_ping_payload is not None:
-                return True
-            self._asked_at = math.inf
-        return self._transport.is_closing()
+        if self._transport.is_closing():
+            return True
+        silence, protocol = now - self._alive_at, self._protocol
+        if silence < PATIENCE or protocol.ping_interval:
+            return False
+        if protocol.pending_ping_payload is not None:
+            return True
+        if silence >= SILENCE:
+            self._alive_at, protocol.pending_ping_payload = now, PING[2:]
+            together.write(self._transport, PING)
+        return False
 
     def cut(self) -> None:
         self._transport.abort()

@@ -387,6 +387,7 @@ class Feed:
             message, self._early = self._early or await self._receive(), None
             if message["type"] == "websocket.disconnect":
                 return
+            self.connection.heard()
             if self._closing is not None:
                 continue
             text = message.get("text")

@@ -154,7 +154,6 @@ class Service:
                     elif feed.window.full_since is not None and now - feed.window.full_since > PATIENCE:
                         feed.close(CloseCode.NEVER_ACKNOWLEDGED)
                     elif now >= feed.beat_at:
-                        feed.connection.ping()
                         feed.beat()
 
     def _hear_hint(self, message: dict[str, Any]) -> None:

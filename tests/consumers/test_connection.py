@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
 from websockets.frames import Opcode
 
-from consumers.connection import PATIENCE, Connection, Frame, connect, together
+from consumers.connection import PATIENCE, SILENCE, Connection, Frame, connect, together
 from tests.servers.environment import PYTHON, ROOT
 from tests.servers.ports import answers, free_port, wait_until
 from tests.servers.process import Process
@@ -77,9 +77,8 @@ async def test_where_frames_are_compressed_the_server_builds_them(server):
 @on_uvicorn
 async def test_a_peer_that_answers_pings_lives_however_late_one_asks(server):
     async with open_to(server) as socket:
-        for _ in range(3):
-            assert await ask(socket, "ping") == "pinged"
-            assert await ask(socket, f"dead {PATIENCE + 1}") == "False"
+        for later in range(20, 100, 20):  # more than SILENCE: each time it is pinged
+            assert await ask(socket, f"dead {later}") == "False"
 
 
 @on_uvicorn
@@ -88,17 +87,34 @@ async def test_a_peer_that_answers_none_is_dead_after_a_while(server, monkeypatc
         send = socket.protocol.send_frame
         pong = Opcode.PONG
         monkeypatch.setattr(socket.protocol, "send_frame", lambda frame: frame.opcode is pong or send(frame))
-        assert await ask(socket, "ping") == "pinged"
-        assert await ask(socket, f"dead {PATIENCE - 1}") == "False"
-        assert await ask(socket, "ping") == "pinged"  # another one does not begin the time anew
-        assert await ask(socket, f"dead {PATIENCE + 1}") == "True"
+        assert await ask(socket, f"dead {SILENCE + 1}") == "False"
+        assert await ask(socket, f"dead {SILENCE + PATIENCE - 1}") == "False"
+        assert await ask(socket, f"dead {SILENCE + PATIENCE + 2}") == "True"
+
+
+@on_uvicorn
+async def test_whoever_speaks_is_not_pinged(server, monkeypatch):
+    async with open_to(server) as socket:
+        send, pongs = socket.protocol.send_frame, []
+
+        def send_frame(frame):
+            pongs.extend([frame] * (frame.opcode is Opcode.PONG))
+            send(frame)
+
+        monkeypatch.setattr(socket.protocol, "send_frame", send_frame)
+        assert await ask(socket, "heard") == "well"
+        assert await ask(socket, f"dead {SILENCE - 1}") == "False"
+        assert not pongs
+        assert await ask(socket, f"dead {SILENCE + 1}") == "False"
+        assert await ask(socket, "heard") == "well"
+        assert pongs
 
 
 @pytest.mark.parametrize("server", ["uvicorn --ws-ping-interval 20"], indirect=True)
 async def test_where_the_server_pings_itself_it_is_left_to_it(server):
     async with open_to(server) as socket:
-        assert await ask(socket, "ping") == "pinged"
-        assert await ask(socket, f"dead {PATIENCE + 1}") == "False"
+        for later in (SILENCE + 1, 2 * SILENCE + PATIENCE):
+            assert await ask(socket, f"dead {later}") == "False"
 
 
 async def test_any_other_server_is_spoken_to_through_asgi():

@@ -16,9 +16,9 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         match message["text"].split():
             case ["kind"]:
                 answer = type(connection).__name__
-            case ["ping"]:
-                connection.ping()
-                answer = "pinged"
+            case ["heard"]:
+                connection.heard()
+                answer = "well"
             case ["dead", later]:
                 answer = str(connection.is_dead(asyncio.get_running_loop().time() + float(later)))
             case ["size", size]:
