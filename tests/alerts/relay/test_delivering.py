@@ -269,12 +269,29 @@ def test_a_transport_that_fails_in_a_way_nobody_foresaw_waits_with_its_reason(
     assert "Traceback" in log.text
 
 
-def test_what_an_admin_discards_while_it_is_leased_is_not_sent(make_users, make_delivery, mail_server):
+def discards_when(name, of, monkeypatch):
+    """What is leased is discarded after `of.name(...)`, as by an admin's hand."""
+    original = getattr(of, name)
+
+    def then_discard(*arguments):
+        result = original(*arguments)
+        Delivery.objects.filter(state="leased").update(state="discarded")
+        return result
+
+    monkeypatch.setattr(of, name, then_discard)
+
+
+@pytest.mark.parametrize("when", ["taken", "looked at"])
+def test_what_an_admin_discards_while_it_is_leased_is_not_sent(
+    when, make_users, make_delivery, mail_server, monkeypatch
+):
     delivery = make_delivery(*make_users(1))
     deliverer = Deliverer(registered["email"])
-    [key] = deliverer.leases.take(1)
-    Delivery.objects.filter(pk=key).update(state="discarded")
-    assert deliverer._carry(key, None) is None
+    if when == "taken":
+        discards_when("take", deliverer.leases, monkeypatch)
+    else:
+        discards_when("address", registered["email"], monkeypatch)
+    deliverer.deliver()
     assert (state(delivery)[0], mail_server.mailbox) == ("discarded", [])
 
 
