@@ -81,9 +81,7 @@ def _deliveries(by_audience: dict[str, list[Alert]]) -> Iterator[Delivery]:
         for alert in by_audience[audience]:
             for name in kinds.transports_of(alert.kind):
                 if includes(audience, user) and (address := registered[name].address(user)):
-                    yield Delivery(
-                        alert=alert, transport=name, recipient=str(user.pk), address=address, next_try=Now()
-                    )
+                    yield Delivery(alert=alert, transport=name, recipient=str(user.pk), address=address, next_try=Now())
 
 
 def _recipients(audiences: Iterable[str]) -> Iterator[tuple[str, Any]]:
