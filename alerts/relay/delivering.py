@@ -26,7 +26,7 @@ from .manifest import Manifest
 from .marks import Marks
 
 logger = logging.getLogger(__name__)
-BATCH = 50
+BATCH = 100
 PROBE = 30.0  # seconds between two looks whether a server that was out of reach answers again
 State = Delivery.State
 
@@ -46,7 +46,7 @@ class Deliverer:
         self._probe_at = 0.0
 
     def deliver(self) -> bool:
-        """Carry up to 50 due deliveries. Gives whether there may be more to do at once."""
+        """Carry up to 100 due deliveries. Gives whether there may be more to do at once."""
         if self._is_interrupted:
             self._marks.settle()
             self.leases.recall()
@@ -112,10 +112,12 @@ class Deliverer:
             return
         recipient = manifest.recipient(delivery)
         if recipient is None:
-            return self._marks.dropped(key, "The recipient is no longer in the audience.")
+            self._marks.dropped(key, "The recipient is no longer in the audience.")
+            return
         delivery.address = self.transport.address(recipient)  # as it is now
         if not delivery.address:
-            return self._marks.dropped(key, "The recipient has no address any more.")
+            self._marks.dropped(key, "The recipient has no address any more.")
+            return
         if self._session is None:
             self._session = self._open()
         if not self._marks.begin(key, delivery.address):

@@ -49,7 +49,7 @@ class Marks:
         return key in begun
 
     def took(self, key: int) -> None:
-        """The other side has taken it. It is marked by the next `begin`, or by `settle`: let nothing else come first."""
+        """The other side has taken it. The next `begin` marks it, or `settle`: let nothing else come first."""
         self._taken = key
 
     def settle(self) -> None:
