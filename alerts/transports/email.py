@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 
 from django.conf import settings as site_settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import get_connection
 from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 
 from ..conf import conf
 from ..exceptions import ConnectionLost, TransportError
+from ..mail import Mail
 from ..models import Delivery
 from ..watchdog import Watchdog
 from .base import Session, Transport
@@ -80,7 +81,7 @@ class Email(Transport):
         return EmailSession()
 
 
-def compose(delivery: Delivery, recipient: AbstractBaseUser) -> EmailMultiAlternatives:
+def compose(delivery: Delivery, recipient: AbstractBaseUser) -> Mail:
     """The message of a delivery, from `mail/<kind>/{subject.txt,body.txt,body.html}`; each may be missing.
 
     A missing or broken subject or text is made of the alert's title and body: an alert never waits for a template.
@@ -98,7 +99,7 @@ def compose(delivery: Delivery, recipient: AbstractBaseUser) -> EmailMultiAltern
     subject = _rendered(alert.kind, "subject.txt", context) or alert.title
     text = _rendered(alert.kind, "body.txt", context) or "\n\n".join(word for word in words if word) + "\n"
     html = _rendered(alert.kind, "body.html", context)
-    message = EmailMultiAlternatives(
+    message = Mail(
         subject=" ".join(subject.split()),  # a line break in a header is refused (trap T15)
         body=text,
         to=[delivery.address],
