@@ -24,9 +24,10 @@ class Plain(Compat32):
 
 
 class Mail(EmailMultiAlternatives):
-    def message(self) -> Any:
-        message = super().message()
-        message.policy = Plain()
+    def message(self, **options: Any) -> Any:
+        message: Any = super().message(**options)
+        if isinstance(message.policy, Compat32):
+            message.policy = Plain()
         if message.is_multipart():
             message.set_boundary(f"=_{secrets.token_hex(12)}")  # which no text holds by chance
         return message

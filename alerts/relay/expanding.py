@@ -40,7 +40,7 @@ class Expander:
         now = time.monotonic()
         self._put_off = {seq: until for seq, until in self._put_off.items() if until > now}
         due = Alert.objects.using(using()).filter(expanded_at=None).exclude(seq__in=list(self._put_off))
-        alerts = list(due.order_by("seq")[:ALERTS])
+        alerts = list(due.order_by("seq").only("uid", "kind", "audience")[:ALERTS])
         if alerts:
             self._try(alerts)
         return len(alerts) == ALERTS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
@@ -48,7 +49,7 @@ class Manifest:
         return user if user is not None and includes(delivery.alert.audience, user) else None
 
 
-def _keys_of_users(recipients: set[str]) -> list[object]:
+def _keys_of_users(recipients: set[str]) -> list[Any]:
     """Without those that can be no user's: they were of another user model."""
     field = get_user_model()._meta.pk
     found = []
