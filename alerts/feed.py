@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from uuid import UUID
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from . import reads
+from . import ranges, reads
 from .audiences import keys_of
 from .frames import Entry, entry
 from .models import Alert, ReadState
@@ -67,10 +67,6 @@ def log() -> QuerySet[Alert]:
     return Alert.objects.using(using()).filter(position__isnull=False).defer(*NEVER_READ)
 
 
-def visible(keys: Iterable[str]) -> QuerySet[Alert]:
-    return log().filter(audience__in=sorted(keys))
-
-
 def page(user: AbstractBaseUser, *, before: int | None = None, group: str = "", size: int = PAGE) -> Page:
     """The head first, then the list up to it, outside any transaction: nothing falls between page and socket.
 
@@ -80,16 +76,21 @@ def page(user: AbstractBaseUser, *, before: int | None = None, group: str = "", 
     head = read_head()
     state = reads.state_of(user, head.position)
     keys = keys_of(user)
-    alerts = visible(keys).filter(position__lte=head.position)
-    alerts = alerts.filter(place__gte=1, group=group) if group else _folded(alerts, head.position)
-    if before is not None:
-        alerts = alerts.filter(position__lt=before)
-    found = list(alerts.order_by("-place" if group else "-position")[: size + 1])
+    up_to = head.position if before is None else min(head.position, before - 1)
+    if group:
+        of_group = log().filter(audience__in=sorted(keys), place__gte=1, group=group, position__lte=up_to)
+        alerts = of_group.order_by("-place")
+    else:
+        newest = ranges.first_of(keys, after=0, up_to=up_to, limit=size + 1, is_newest_first=True, are_cards=True)
+        alerts = _sized(log().filter(newest), head.position).order_by("-position")
+    found = list(alerts[: size + 1])
     shown = found[:size]
     read = reads.read_among(state, shown)
-    newest = {} if group else _newest_of_groups(shown)
+    stands_for = {} if group else _newest_of_groups(shown)
     cards = [
-        _group_card(newest[alert.group], alert, state) if alert.group in newest else card(alert, alert.seq in read)
+        _group_card(stands_for[alert.group], alert, state)
+        if alert.group in stands_for
+        else card(alert, alert.seq in read)
         for alert in shown
     ]
     query = f"?group={group}&" if group else "?"
@@ -104,10 +105,10 @@ def page(user: AbstractBaseUser, *, before: int | None = None, group: str = "", 
     )
 
 
-def _folded(alerts: QuerySet[Alert], up_to: int) -> QuerySet[Alert]:
-    """Without what groups have folded away; each group's first knows how many they are."""
+def _sized(alerts: QuerySet[Alert], up_to: int) -> QuerySet[Alert]:
+    """Each group's first knows how many they are."""
     members = Alert.objects.using(using()).filter(group=OuterRef("group"), place__gte=1, position__lte=up_to)
-    return alerts.filter(place__lte=1).annotate(size=Subquery(members.order_by("-place").values("place")[:1]))
+    return alerts.annotate(size=Subquery(members.order_by("-place").values("place")[:1]))
 
 
 def _newest_of_groups(firsts: Iterable[Alert]) -> dict[str, Alert]:
@@ -181,7 +182,7 @@ def entries(after: int, up_to: int) -> list[Entry]:
     return [entry(alert) for alert in log().filter(position__gt=after, position__lte=up_to).order_by("position")]
 
 
-def entries_for(keys: Iterable[str], after: int, up_to: int, limit: int) -> list[Entry]:
+def entries_for(keys: Collection[str], after: int, up_to: int, limit: int) -> list[Entry]:
     """The first `limit` in (after, up_to] that concern one of these keys."""
-    alerts = visible(keys).filter(position__gt=after, position__lte=up_to).order_by("position")[:limit]
-    return [entry(alert) for alert in alerts]
+    alerts = log().filter(ranges.first_of(keys, after=after, up_to=up_to, limit=limit))
+    return [entry(alert) for alert in alerts.order_by("position")[:limit]]

@@ -12,25 +12,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import InterfaceError, OperationalError
-from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from ..audiences import includes
-from ..clean import BODY, text
 from ..exceptions import ConnectionLost, TransportError
 from ..models import Delivery
-from ..retry import delay
 from ..transports import Session, Transport
 from .head import using
 from .leases import Leases
+from .manifest import Manifest
+from .marks import Marks
 
 logger = logging.getLogger(__name__)
-BATCH = 50
+BATCH = 100
 PROBE = 30.0  # seconds between two looks whether a server that was out of reach answers again
 State = Delivery.State
 
@@ -42,39 +38,32 @@ class Deliverer:
         self.transport = transport
         self.leases = Leases(transport.name)
         self.is_stopping = False
+        self._marks = Marks(self.leases.holder)
+        self._session: Session | None = None
         self._clock = clock
+        self._is_interrupted = False  # the database went away in the middle of a batch
         self._is_out_of_reach = True  # for all we know: another relay may have left deliveries held up
         self._probe_at = 0.0
 
     def deliver(self) -> bool:
-        """Carry up to 50 due deliveries. Gives whether there may be more to do at once."""
+        """Carry up to 100 due deliveries. Gives whether there may be more to do at once."""
+        if self._is_interrupted:
+            self._marks.settle()
+            self.leases.recall()
+            self._is_interrupted = False
         if self._is_out_of_reach and self._clock() >= self._probe_at:
             self._probe()
         keys = self.leases.take_over() + self.leases.take(BATCH)
         if not keys:
             return False
-        session: Session | None = None
+        self._is_interrupted = True
         try:
-            for place, key in enumerate(keys):
-                if self.is_stopping:
-                    break
-                try:
-                    session = self._carry(key, session)
-                except ConnectionLost as error:
-                    # Not this message's fault, and the next would meet the same: all of them wait.
-                    for waiting in keys[place:]:
-                        self._failed(waiting, error, is_held_up=True)
-                    self._is_out_of_reach, self._probe_at = True, self._clock() + PROBE
-                    break
-                except (OperationalError, InterfaceError):
-                    raise  # the database is out of reach
-                except Exception as error:
-                    logger.exception("Delivery %s by %s could not be begun.", key, self.transport.name)
-                    self._failed(key, _unforeseen(error))
+            self._carry_all(keys)
+            self._marks.settle()
         finally:
-            if session is not None:
-                session.close()
-            self.leases.give_back()
+            self._close()
+        self.leases.give_back()
+        self._is_interrupted = False
         return True
 
     def _probe(self) -> None:
@@ -94,38 +83,58 @@ class Deliverer:
             )
         self._is_out_of_reach = False
 
-    def _carry(self, key: int, session: Session | None) -> Session | None:
-        delivery = self._mine(key).select_related("alert").first()
+    def _carry_all(self, keys: Sequence[int]) -> None:
+        manifest = Manifest(self._marks, self._clock)
+        for place, key in enumerate(keys):
+            if self.is_stopping:
+                return
+            try:
+                if not manifest.is_fresh:
+                    self._marks.settle()
+                    manifest.read(keys[place:])
+                self._carry(key, manifest)
+            except ConnectionLost as error:
+                # Not this message's fault, and the next would meet the same: all of them wait.
+                for waiting in keys[place:]:
+                    self._marks.failed(waiting, error, is_held_up=True)
+                self._is_out_of_reach, self._probe_at = True, self._clock() + PROBE
+                return
+            except (OperationalError, InterfaceError):
+                raise  # the database is out of reach
+            except Exception as error:
+                logger.exception("Delivery %s by %s could not be begun.", key, self.transport.name)
+                self._marks.failed(key, _unforeseen(error))
+
+    def _carry(self, key: int, manifest: Manifest) -> None:
+        """Raises ConnectionLost when no session can be opened."""
+        delivery = manifest.delivery(key)
         if delivery is None:
-            return session  # taken over meanwhile
-        recipient = self._recipient(delivery)
+            return
+        recipient = manifest.recipient(delivery)
         if recipient is None:
-            self._mine(key).update(state=State.DROPPED, reason="The recipient is no longer in the audience.")
-            return session
+            self._marks.dropped(key, "The recipient is no longer in the audience.")
+            return
         delivery.address = self.transport.address(recipient)  # as it is now
         if not delivery.address:
-            self._mine(key).update(state=State.DROPPED, reason="The recipient has no address any more.")
-            return session
-        if session is None:
-            session = self._open()
-        if not self._mine(key).filter(state=State.LEASED).update(state=State.SENDING, address=delivery.address):
-            return session
+            self._marks.dropped(key, "The recipient has no address any more.")
+            return
+        if self._session is None:
+            self._session = self._open()
+        if not self._marks.begin(key, delivery.address):
+            return
         try:
-            session.send(delivery, recipient)
+            self._session.send(delivery, recipient)
         except ConnectionLost as error:
-            session.close()
-            self._failed(key, error)
-            return None
+            self._close()
+            self._marks.failed(key, error)
         except TransportError as error:
-            self._failed(key, error)
+            self._marks.failed(key, error)
         except Exception as error:
             logger.exception("The transport %s failed on delivery %s.", self.transport.name, key)
-            session.close()
-            self._failed(key, _unforeseen(error))
-            return None
+            self._close()
+            self._marks.failed(key, _unforeseen(error))
         else:
-            self._mine(key).update(state=State.SENT, attempts=F("attempts") + 1, reason="")
-        return session
+            self._marks.took(key)
 
     def _open(self) -> Session:
         try:
@@ -136,34 +145,10 @@ class Deliverer:
             logger.exception("The transport %s could not be opened.", self.transport.name)
             raise ConnectionLost(str(_unforeseen(error))) from error
 
-    def _recipient(self, delivery: Delivery) -> AbstractBaseUser | None:
-        """The recipient, if they still are in the audience: asked again at the last moment."""
-        user = get_user_model()._default_manager.filter(pk=delivery.recipient).first()
-        return user if user is not None and includes(delivery.alert.audience, user) else None
-
-    def _failed(self, key: int, error: TransportError, *, is_held_up: bool = False) -> None:
-        row = self._mine(key).values_list("attempts", flat=True).first()
-        if row is None:
-            return
-        attempts = row + 1
-        pause = None if error.permanent else delay(attempts)
-        reason = text(error, BODY)
-        if pause is None:
-            logger.warning("Delivery %s by %s is dead: %s", key, self.transport.name, reason)
-            self._mine(key).update(state=State.DEAD, attempts=attempts, reason=reason, holder="")
-        else:
-            self._mine(key).update(
-                state=State.WAITING,
-                attempts=attempts,
-                reason=reason,
-                holder="",
-                next_try=Now() + pause,
-                is_held_up=is_held_up,
-            )
-
-    def _mine(self, key: int) -> QuerySet[Delivery]:
-        held = (State.LEASED, State.SENDING)
-        return Delivery.objects.using(using()).filter(pk=key, holder=self.leases.holder, state__in=held)
+    def _close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
 
 def _unforeseen(error: Exception) -> TransportError:

@@ -1,27 +1,31 @@
 """Expands each alert that is carried further into one Delivery per transport and recipient.
 
 Tracked per alert (`expanded_at`); a half-expanded alert is expanded again from the start, and the unique key (alert,
-transport, recipient) keeps what is there. An alert that fails is put off, and holds up no other.
+transport, recipient) keeps what is there. Many alerts are expanded together: a thousand welcomes ask for their thousand
+users at once, and a storm for one audience for its members once. If that fails, each is expanded by itself: an alert
+that fails is put off, and holds up no other.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
 
 from .. import kinds
-from ..audiences import includes, members
+from ..audiences import includes, members, subjects
 from ..models import Alert, Delivery
-from ..transports import Transport, registered
+from ..transports import registered
 from .head import using
 
 logger = logging.getLogger(__name__)
-ALERTS = 100  # alerts looked at in one go
-BATCH = 500  # deliveries written in one transaction
+ALERTS = 100  # alerts expanded together
+BATCH = 500  # deliveries written in one transaction, and users read in one query
 PUT_OFF = 60.0  # seconds until a failed alert is tried again
 
 
@@ -36,42 +40,64 @@ class Expander:
         now = time.monotonic()
         self._put_off = {seq: until for seq, until in self._put_off.items() if until > now}
         due = Alert.objects.using(using()).filter(expanded_at=None).exclude(seq__in=list(self._put_off))
-        alerts = list(due.order_by("seq")[:ALERTS])
-        for alert in alerts:
-            try:
-                expand(alert)
-            except (OperationalError, InterfaceError):
-                raise  # the database is out of reach, or busy: no alert's fault
-            except Exception as error:
-                logger.exception(
-                    "Alert %s (%s) could not be expanded; again in a minute: %s", alert.uid, alert.kind, error
-                )
-                self._put_off[alert.seq] = now + PUT_OFF
+        alerts = list(due.order_by("seq").only("uid", "kind", "audience")[:ALERTS])
+        if alerts:
+            self._try(alerts)
         return len(alerts) == ALERTS
 
+    def _try(self, alerts: Sequence[Alert]) -> None:
+        try:
+            expand(alerts)
+        except (OperationalError, InterfaceError):
+            raise  # the database is out of reach, or busy: no alert's fault
+        except Exception as error:
+            if len(alerts) > 1:
+                for alert in alerts:
+                    self._try([alert])
+                return
+            [bad] = alerts
+            logger.exception("Alert %s (%s) could not be expanded; again in a minute: %s", bad.uid, bad.kind, error)
+            self._put_off[bad.seq] = time.monotonic() + PUT_OFF
 
-def expand(alert: Alert) -> None:
-    if alert.kind not in kinds.declared:
-        # Not ours to settle: a process with newer code may know it.
-        raise LookupError(f"no declaration of {alert.kind!r} in this process; start the relay with the site's new code")
-    for name in kinds.transports_of(alert.kind):
-        transport = registered[name]
+
+def expand(alerts: Sequence[Alert]) -> None:
+    """All of them, or it raises; what is written by then stays."""
+    by_audience: dict[str, list[Alert]] = {}
+    for alert in alerts:
+        if alert.kind not in kinds.declared:
+            # Not ours to settle: a process with newer code may know it.
+            raise LookupError(f"no declaration of {alert.kind!r} in this process; start the relay with its new code")
+        by_audience.setdefault(alert.audience, []).append(alert)
+    deliveries = _deliveries(by_audience)
+    while batch := list(islice(deliveries, BATCH)):
+        with transaction.atomic(using=using()):
+            Delivery.objects.using(using()).bulk_create(batch, ignore_conflicts=True)
+    expanded = Alert.objects.using(using()).filter(seq__in=[alert.seq for alert in alerts], expanded_at=None)
+    expanded.update(expanded_at=Now())
+
+
+def _deliveries(by_audience: dict[str, list[Alert]]) -> Iterator[Delivery]:
+    for audience, user in _recipients(by_audience):
+        for alert in by_audience[audience]:
+            for name in kinds.transports_of(alert.kind):
+                if includes(audience, user) and (address := registered[name].address(user)):
+                    yield Delivery(alert=alert, transport=name, recipient=str(user.pk), address=address, next_try=Now())
+
+
+def _recipients(audiences: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Each audience with each of its users."""
+    of_one = [audience for audience in audiences if audience.startswith("user:")]
+    for user in subjects(of_one) if of_one else ():
+        yield f"user:{user.pk}", user
+    for audience in audiences:
+        if audience in of_one:
+            continue
+        users = members(audience).order_by("pk")
         last: Any = None
         while True:
-            users = members(alert.audience).order_by("pk")
-            batch = list((users if last is None else users.filter(pk__gt=last))[:BATCH])
-            if not batch:
+            page = list((users if last is None else users.filter(pk__gt=last))[:BATCH])
+            for user in page:
+                yield audience, user
+            if len(page) < BATCH:
                 break
-            last = batch[-1].pk
-            write(alert, transport, batch)
-    Alert.objects.using(using()).filter(seq=alert.seq, expanded_at=None).update(expanded_at=Now())
-
-
-def write(alert: Alert, transport: Transport, users: list[Any]) -> None:
-    deliveries = [
-        Delivery(alert=alert, transport=transport.name, recipient=str(user.pk), address=address, next_try=Now())
-        for user in users
-        if includes(alert.audience, user) and (address := transport.address(user))
-    ]
-    with transaction.atomic(using=using()):
-        Delivery.objects.using(using()).bulk_create(deliveries, ignore_conflicts=True)
+            last = page[-1].pk

@@ -72,5 +72,12 @@ class Leases:
 
     def give_back(self) -> None:
         """On a clean end: what was leased and not begun is free at once."""
-        mine = Delivery.objects.using(using()).filter(self._rows, holder=self.holder, state=Delivery.State.LEASED)
+        self._give_back(Delivery.State.LEASED)
+
+    def recall(self) -> None:
+        """After a failure that left nothing in hand: all that is still leased, begun or not, is free again."""
+        self._give_back(*HELD)
+
+    def _give_back(self, *states: Delivery.State) -> None:
+        mine = Delivery.objects.using(using()).filter(self._rows, holder=self.holder, state__in=states)
         mine.update(state=Delivery.State.WAITING, holder="")

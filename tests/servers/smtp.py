@@ -58,6 +58,7 @@ class MailServer:
         self.port = free_port()
         self.url = f"smtp://127.0.0.1:{self.port}"
         self.mood = Mood.ACCEPT
+        self.has_pipelining = True  # as nearly every mail server has
         self.mailbox: list[Mail] = []
         self.connections = 0
         self._controller: Controller | None = None
@@ -99,7 +100,11 @@ class _Conversation:
     ) -> list[str]:
         self._mail_server.connections += 1
         session.host_name = hostname
-        return responses
+        return [*self._pipelining, *responses]
+
+    @property
+    def _pipelining(self) -> list[str]:
+        return ["250-PIPELINING"] if self._mail_server.has_pipelining else []
 
     async def handle_MAIL(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

@@ -2,6 +2,8 @@ import smtplib
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -257,25 +259,100 @@ def test_a_relay_that_stops_gives_back_what_it_has_not_begun(make_users, make_de
 
 
 def test_a_transport_that_fails_in_a_way_nobody_foresaw_waits_with_its_reason(
-    make_users, make_delivery, monkeypatch, log
+    make_users, make_delivery, mail_server, monkeypatch, log
 ):
     def fail(*_, **__):
         raise LookupError("a bug of ours")
 
     delivery = make_delivery(*make_users(1))
+    mail_server.has_pipelining = False
     monkeypatch.setattr(smtplib.SMTP, "sendmail", fail)
     Deliverer(registered["email"]).deliver()
     assert state(delivery) == ("waiting", 1, "LookupError: a bug of ours")
     assert "Traceback" in log.text
 
 
-def test_what_an_admin_discards_while_it_is_leased_is_not_sent(make_users, make_delivery, mail_server):
+def discards_when(name, of, monkeypatch):
+    """What is leased is discarded after `of.name(...)`, as by an admin's hand."""
+    original = getattr(of, name)
+
+    def then_discard(*arguments):
+        result = original(*arguments)
+        Delivery.objects.filter(state="leased").update(state="discarded")
+        return result
+
+    monkeypatch.setattr(of, name, then_discard)
+
+
+@pytest.mark.parametrize("when", ["taken", "looked at"])
+def test_what_an_admin_discards_while_it_is_leased_is_not_sent(
+    when, make_users, make_delivery, mail_server, monkeypatch
+):
     delivery = make_delivery(*make_users(1))
     deliverer = Deliverer(registered["email"])
-    [key] = deliverer.leases.take(1)
-    Delivery.objects.filter(pk=key).update(state="discarded")
-    assert deliverer._carry(key, None) is None
+    if when == "taken":
+        discards_when("take", deliverer.leases, monkeypatch)
+    else:
+        discards_when("address", registered["email"], monkeypatch)
+    deliverer.deliver()
     assert (state(delivery)[0], mail_server.mailbox) == ("discarded", [])
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_what_a_database_that_went_away_left_is_settled_or_sent_by_the_same_relay(
+    is_taken, make_users, make_delivery, mail_server, monkeypatch
+):
+    deliveries = [make_delivery(user) for user in make_users(3)]
+    relay = Deliverer(registered["email"])
+
+    def fail(*_, **__):
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as outage:
+        if is_taken:  # the first message is through, and cannot be marked
+            begin = relay._marks.begin
+            outage.setattr(relay._marks, "begin", lambda *of: begin(*of) if not mail_server.mailbox else fail())
+        else:
+            outage.setattr(smtplib.SMTP, "sendmail", lambda *_: fail())
+            outage.setattr(relay._marks, "failed", fail)
+            mail_server.has_pipelining = False
+        outage.setattr(relay._marks, "settle", fail)
+        outage.setattr(relay.leases, "give_back", fail)
+        with pytest.raises(OperationalError):
+            relay.deliver()
+    relay.deliver()
+    assert [state(delivery) for delivery in deliveries] == [("sent", 1, "")] * 3
+    assert len(mail_server.mailbox) == 3, "and none twice"
+
+
+def test_a_message_costs_one_statement_and_a_batch_a_handful(make_users, make_delivery, mail_server):
+    for user in make_users(50):
+        make_delivery(user)
+    relay = Deliverer(registered["email"])
+    with CaptureQueriesContext(connection) as captured:
+        relay.deliver()
+    assert len(mail_server.mailbox) == 50
+    assert len(captured) <= 50 + 12
+
+
+def test_who_leaves_the_audience_while_others_are_written_to_slowly_is_dropped(
+    make_users, make_delivery, mail_server, monkeypatch
+):
+    now = 1000.0
+    first, second = (make_delivery(user, audience="staff") for user in make_users(2, is_staff=True))
+    relay = Deliverer(registered["email"], clock=lambda: now)
+    sendmail = smtplib.SMTP.sendmail
+
+    def send_slowly(*arguments):
+        nonlocal now
+        User.objects.update(is_staff=False)
+        now += 2
+        return sendmail(*arguments)
+
+    mail_server.has_pipelining = False
+    monkeypatch.setattr(smtplib.SMTP, "sendmail", send_slowly)
+    relay.deliver()
+    assert [state(first)[0], state(second)[0]] == ["sent", "dropped"]
 
 
 def test_the_alert_of_a_delivery_may_have_been_removed(deliver, make_users, make_delivery, mail_server):

@@ -110,6 +110,25 @@ def test_an_alert_the_database_refuses_to_expand_holds_up_no_other(mailed, make_
     assert recipients(good) == ["user0@example.org"]
 
 
+def test_of_many_alerts_a_bad_one_alone_is_put_off(mailed, make_users, log):
+    users = make_users(3)
+    alerts = [news(audience=f"user:{user.pk}") for user in users]
+    Alert.objects.filter(pk=alerts[1].pk).update(audience="user:nobody")
+    Expander().expand()
+    assert [recipients(alert) for alert in alerts] == [["user0@example.org"], [], ["user2@example.org"]]
+    assert list(Alert.objects.filter(expanded_at=None)) == [alerts[1]]
+
+
+@pytest.mark.parametrize("audience", ["user", "everyone"])
+def test_many_alerts_ask_for_their_recipients_together(audience, mailed, make_users, django_assert_max_num_queries):
+    users = make_users(20)
+    alerts = [news(audience=f"user:{user.pk}" if audience == "user" else audience) for user in users]
+    with django_assert_max_num_queries(12):  # on SQLite an INSERT holds few rows
+        Expander().expand()
+    for alert, user in zip(alerts, users, strict=True):
+        assert recipients(alert) == ([user.email] if audience == "user" else sorted(user.email for user in users))
+
+
 def test_a_kind_this_process_does_not_know_waits_for_one_that_does(make_users, log):
     make_users(1)
     alert = news(kind="test.unknown")

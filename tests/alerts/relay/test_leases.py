@@ -112,6 +112,15 @@ def test_what_was_leased_and_not_begun_is_given_back_and_what_was_begun_is_not(d
     assert len(Leases("email").take(10)) == 2
 
 
+def test_after_a_failure_all_that_is_still_held_is_free_again_and_only_ones_own(due):
+    leases, other = Leases("email"), Leases("email")
+    [begun, _] = leases.take(2)
+    Delivery.objects.filter(pk=begun).update(state="sending")
+    other.take(1)
+    leases.recall()
+    assert sorted(states()) == ["leased", "waiting", "waiting"]
+
+
 def test_a_beat_of_one_who_holds_nothing_costs_one_question(due, django_assert_num_queries):
     with django_assert_num_queries(1):
         Leases("email").beat()
