@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Reader:
-    """Shared by the sockets of one user. The tail wakes it, and it wakes them."""
+    """Shared by the sockets of one user. The tail wakes them; what is about the user comes here."""
 
     __slots__ = (
         "_counted_up_to",
@@ -68,10 +68,6 @@ class Reader:
     def head(self) -> int:
         """The head of the log up to which `unread` counts: the tail's, or a newer one the database told of."""
         return max(self.tail.head, self._counted_up_to)
-
-    def wake(self, position: int) -> None:
-        for feed in self.feeds:
-            feed.wake(position)
 
     def hint(self, frame: str) -> None:
         for feed in self.feeds:

@@ -112,6 +112,7 @@ class Service:
             self.adopt(reader, arrival)
         self._sockets += 1
         reader.feeds.add(feed)
+        reader.role.changed()
         feed.reader = reader
         return None
 
@@ -121,6 +122,7 @@ class Service:
             self._is_empty.set()
         reader = feed.reader
         reader.feeds.discard(feed)
+        reader.role.changed()
         if not reader.feeds:
             self.tail.waiting.remove(reader)
             self.readers.pop(str(reader.user.pk), None)

@@ -1,6 +1,6 @@
 """The readers that wait here, by audience key. Only those an alert concerns are woken: once for all that is new.
 
-They are woken in rounds. A round takes all that was announced since the last one, and wakes a slice of its readers at
+They are woken in rounds. A round takes all that was announced since the last one, and wakes a slice of the sockets at
 a time, so that whoever else works in this loop has a turn. The next one comes after a pause as long as this one took:
 in a burst each socket is sent a few large frames, for one system call each, rather than many small ones.
 """
@@ -8,38 +8,56 @@ in a burst each socket is sent a few large frames, for one system call each, rat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 from alerts.frames import Entry
 
 from .connection import together
 
-SLICE = 500  # readers woken without a pause
+SLICE = 500  # sockets woken without a pause
 LONGEST_PAUSE = 0.1  # seconds between two rounds
 
 
 class Role:
     """Those who have all their keys in common, but the personal one."""
 
-    __slots__ = ("first", "keys", "readers")
+    __slots__ = ("_sockets", "first", "keys", "readers")
 
     def __init__(self, keys: frozenset[str]) -> None:
         self.keys = keys
         self.readers: set[Reader] = set()
         self.first: int | None = None  # of what was announced since the last round, the first that concerns them
+        self._sockets: list[Socket] | None = None
+
+    @property
+    def sockets(self) -> list[Socket]:
+        if self._sockets is None:
+            self._sockets = [socket for reader in self.readers for socket in reader.feeds]
+        return self._sockets
+
+    def changed(self) -> None:
+        """Some socket came or went."""
+        self._sockets = None
+
+
+class Socket(Protocol):
+    """What is woken."""
+
+    def wake(self, position: int) -> None: ...
 
 
 class Reader(Protocol):
-    """What is woken."""
+    """What has a role, and sockets."""
 
     own_key: str
     role: Role
 
     @property
     def keys(self) -> frozenset[str]: ...
+    @property
+    def feeds(self) -> Collection[Socket]: ...
 
-    def wake(self, position: int) -> None: ...
     def hint(self, frame: str) -> None: ...
     def look(self) -> None: ...
 
@@ -53,7 +71,7 @@ class Waiting:
         self._roles: dict[frozenset[str], Role] = {}
         self._users: dict[str, Reader] = {}  # by the personal key
         self._firsts: dict[str, int] = {}  # the same as a role's `first`, for personal keys
-        self._due: dict[Reader, int] = {}  # whom this round has still to wake
+        self._due: dict[Socket, int] = {}  # whom this round has still to wake
         self._reached = 0  # the position up to which this round tells
         self._began = 0.0
         self._handle: asyncio.Handle | None = None
@@ -63,19 +81,22 @@ class Waiting:
         """Give a reader its role: all its keys but its own."""
         role = reader.role = self._roles.get(shared_keys) or self._roles.setdefault(shared_keys, Role(shared_keys))
         role.readers.add(reader)
+        role.changed()
         self._users[reader.own_key] = reader
 
     def remove(self, reader: Reader) -> None:
         """Forget a reader, who is told first what was announced to these keys."""
         role = reader.role
-        news = (self._due.pop(reader, None), role.first, self._firsts.pop(reader.own_key, None))
+        news = (role.first, self._firsts.pop(reader.own_key, None))
         role.readers.discard(reader)
+        role.changed()
         if not role.readers:
             del self._roles[role.keys]
         del self._users[reader.own_key]
-        first = min((position for position in news if position is not None), default=None)
-        if first is not None:
-            reader.wake(first)
+        for socket in reader.feeds:
+            firsts = [position for position in (self._due.pop(socket, None), *news) if position is not None]
+            if firsts:
+                socket.wake(min(firsts))
 
     def everyone(self) -> Iterator[Reader]:
         for role in self._roles.values():
@@ -129,11 +150,11 @@ class Waiting:
         self._reached = self._announced
         for role in self._roles.values():
             if role.first is not None:
-                self._due.update(dict.fromkeys(role.readers, role.first))
+                self._due.update(dict.fromkeys(role.sockets, role.first))
                 role.first = None
         for key, first in self._firsts.items():
-            reader = self._users[key]
-            self._due[reader] = min(first, self._due.get(reader, first))
+            for socket in self._users[key].feeds:
+                self._due[socket] = min(first, self._due.get(socket, first))
         self._firsts.clear()
         self._go_on()
 
@@ -141,8 +162,8 @@ class Waiting:
         due = self._due
         with together:
             for _ in range(min(SLICE, len(due))):
-                reader, first = due.popitem()
-                reader.wake(first)
+                socket, first = due.popitem()
+                socket.wake(first)
         loop = asyncio.get_running_loop()
         if due:
             self._handle = loop.call_soon(self._go_on)

@@ -32,6 +32,7 @@ class Woken:
 
     def __init__(self, shared: frozenset[str] = KEYS, own: str = "user:1") -> None:
         self.shared_keys, self.own_key = shared, own
+        self.feeds = {self}
         self.positions: list[int] = []
         self.looks = 0
 

@@ -19,6 +19,7 @@ class Sleeper:
     def __init__(self, *shared: str, own: str = "", takes: float = 0.0) -> None:
         self.own_key = own or f"user:{next(numbers)}"
         self.shared_keys = frozenset(shared)
+        self.feeds = {self}
         self.woken: list[int] = []
         self.looks = 0
         self._takes = takes
