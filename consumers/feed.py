@@ -345,7 +345,7 @@ class Feed:
 
     def _lost_its_place(self) -> bool:
         tail = self.tail
-        if self._epoch is not tail.epoch and self._epoch != tail.epoch:
+        if self._epoch != tail.epoch:
             self._gap = self._gap or "epoch"
         elif self.cursor + 1 < tail.oldest and self.cursor < tail.head:
             self._gap = self._gap or "trimmed"

@@ -90,9 +90,9 @@ class Bell:
         interval = self._interval()
         if not self._is_rung and (interval is None or time.monotonic() < self._numbered_at + interval):
             return False
-        self._is_rung = False  # first: whoever rings from here on is heard by the next round
+        is_rung, self._is_rung = self._is_rung, False  # first: whoever rings from here on is heard by the next round
         try:
-            numbered = self._number()
+            numbered = self._number(is_rung=is_rung)
         except BaseException:
             self._is_rung = True
             raise
@@ -113,7 +113,7 @@ class Bell:
         for hint in self._intents.take_due():
             layer.send(hint)
 
-    def _number(self) -> Any:
+    def _number(self, *, is_rung: bool = False) -> Any:
         from .numbering import Busy, Numberer
         from .publishing import publish
 
@@ -121,7 +121,7 @@ class Bell:
             self._numberer = Numberer()
         while True:
             try:
-                numbered = self._numberer.number()
+                numbered = self._numberer.number(is_rung=is_rung)
             except Busy:
                 self._send_intents()
                 time.sleep(0.005)

@@ -13,6 +13,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -31,8 +32,10 @@ RECENT = 500  # positions looked back for storms under way, after another proces
 LIMITS = """
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCAL lock_timeout = '2s';
-SET LOCAL idle_in_transaction_session_timeout = '5s'
+SET LOCAL idle_in_transaction_session_timeout = '5s';
 """
+HEAD = f"SELECT epoch, position, fingerprint FROM {LogHead._meta.db_table} WHERE id = {ONLY}"
+MOVE_HEAD = f"UPDATE {LogHead._meta.db_table} SET epoch = %s, position = %s, fingerprint = %s WHERE id = {ONLY}"
 # As they are published: nobody reads them anew for that.
 COLUMNS = ", ".join(f'"{field.column}"' for field in Alert._meta.concrete_fields if field.name not in NEVER_READ)
 NUMBER = f"""
@@ -80,12 +83,16 @@ class Numberer:
 
     def __init__(self) -> None:
         self._seen: tuple[str, int] = ("", 0)
+        self._is_alone = False  # nobody else numbered since
         self._streams: grouping.Streams | None = None
 
-    def number(self) -> Numbered | None:
-        """Number up to 1,000 committed alerts, or give None when there are none. Raises Busy."""
+    def number(self, *, is_rung: bool = False) -> Numbered | None:
+        """Number up to 1,000 committed alerts, or give None when there are none. Raises Busy.
+
+        `is_rung`: this process has just committed one. Where no other numbers, it is there still: nobody asks first.
+        """
         connection = connections[using()]
-        if not Alert.objects.using(using()).filter(position=None).exists():
+        if not (is_rung and self._is_alone) and not Alert.objects.using(using()).filter(position=None).exists():
             return None
         streams, self._streams = self._streams, None  # gone, should this fail half way
         try:
@@ -106,30 +113,37 @@ class Numberer:
         self, connection: BaseDatabaseWrapper, streams: grouping.Streams | None
     ) -> tuple[Numbered | None, grouping.Streams | None]:
         with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.execute(LIMITS)
-            head = LogHead.objects.using(using()).select_for_update().filter(pk=ONLY).first()
+            head = _lock_head(cursor)
             if head is None:
                 make_head()
-                head = LogHead.objects.using(using()).select_for_update().get(pk=ONLY)
-            self._verify_epoch(head, connection)
-            if streams is None or self._seen != (head.epoch, head.position):
-                streams = grouping.Streams(_recent(head.position))
-            new = sorted(Alert.objects.using(using()).raw(NUMBER, [head.position]), key=_position)
+                head = _lock_head(cursor)
+            epoch, position, known_as = head
+            print_here = fingerprint(connection)
+            went_back = epoch == self._seen[0] and position < self._seen[1]
+            if went_back or (known_as and known_as != print_here):
+                why = "went back" if went_back else "restored"
+                logger.warning("The log is another one (%s): a new epoch begins.", why)
+                epoch = random_epoch()
+            self._is_alone = self._seen == (epoch, position)
+            if streams is None or not self._is_alone:
+                streams = grouping.Streams(_recent(position))
+            new = sorted(Alert.objects.using(using()).raw(NUMBER, [position]), key=_position)
             if not new:
                 return None, streams
             _group(cursor, streams, new)
-        head.position += len(new)
-        head.save(using=using(), update_fields=["epoch", "position", "fingerprint"])
-        return Numbered(head.epoch, new, is_more=len(new) == BATCH), streams
+            cursor.execute(MOVE_HEAD, [epoch, position + len(new), print_here])
+        return Numbered(epoch, new, is_more=len(new) == BATCH), streams
 
-    def _verify_epoch(self, head: LogHead, connection: BaseDatabaseWrapper) -> None:
-        found = fingerprint(connection)
-        went_back = head.epoch == self._seen[0] and head.position < self._seen[1]
-        if went_back or (head.fingerprint and head.fingerprint != found):
-            logger.warning("The log is another one (%s): a new epoch begins.", "went back" if went_back else "restored")
-            head.epoch = random_epoch()
-        head.fingerprint = found
+
+def _lock_head(cursor: CursorWrapper) -> Any:
+    """Epoch, position and fingerprint, or None. One round trip: the limits of the transaction go with it."""
+    if cursor.db.vendor != "postgresql":
+        cursor.execute(HEAD)
+        return cursor.fetchone()
+    cursor.execute(f"{LIMITS}{HEAD} FOR UPDATE")
+    while cursor.nextset():
+        pass
+    return cursor.fetchone()
 
 
 def _recent(head: int) -> list[grouping.Numbered]:

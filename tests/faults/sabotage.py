@@ -37,7 +37,7 @@ def position() -> None:
     from alerts.models import Alert, LogHead
     from alerts.relay.numbering import Numbered, Numberer
 
-    def number(self: Numberer) -> Numbered | None:
+    def number(self: Numberer, **_: bool) -> Numbered | None:
         head = LogHead.objects.get_or_create(pk=1, defaults={"epoch": "x" * 22})[0]
         new = Alert.objects.filter(position=None, seq__gt=head.position)
         last = new.aggregate(last=Max("seq"))["last"]
