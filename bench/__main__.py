@@ -42,6 +42,7 @@ def main() -> int:
                 code = code or bool(error)
                 # After each row: what was measured is kept, whatever comes.
                 report.write(options.json, about, options.quick, results)
+                report.write_table(options.json.with_suffix(".md"), results)
                 report.draw(options.json.parent, found.curves)
     except KeyboardInterrupt:
         print("Stopped: the table is of what was measured before.")
@@ -75,7 +76,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, help="measurements of each contender, interleaved (5; quick: 1)")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that all of it works: a few minutes")
     parser.add_argument(
-        "--json", type=Path, default=ROOT / "var/bench/bench.json", help="file to write; plots go beside it"
+        "--json",
+        type=Path,
+        default=ROOT / "var/bench/bench.json",
+        help="file to write; table and plots go beside it",
     )
     parser.add_argument("--list", action="store_true", help="name the rows and end")
     options = parser.parse_args()

@@ -33,6 +33,20 @@ def write(file: Path, about: Mapping[str, str], is_quick: bool, results: Mapping
     file.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
 
 
+def write_table(file: Path, results: Mapping[str, Any]) -> None:
+    """The table as Markdown, for docs/performance.md."""
+    lines = ["| | figure | reach | |", "|---|---|---|---|"]
+    for result in results.values():
+        lines.append(f"| **{result['work']}**{', a must' * result['is_must']} | | | |")
+        lines += [
+            f"| {figure['name']} | {as_text(figure['value'])} {figure['unit']} | {figure['reach']} "
+            f"| {WORDS[figure['reached']]} |"
+            for figure in result["figures"]
+        ]
+        lines += [f"| {note} | | | |" for note in [*result["notes"], *filter(None, [result["error"]])]]
+    file.write_text("\n".join(lines) + "\n")
+
+
 def draw(folder: Path, curves: Sequence[Curve]) -> None:
     for curve in curves:
         (folder / f"{curve.name}.svg").write_text(line_chart(curve))

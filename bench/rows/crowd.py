@@ -5,7 +5,7 @@ import time
 from bench.accounting import Meter
 from bench.audience import Audience
 from bench.bench import Bench, row
-from bench.contenders import Ours
+from bench.contenders import Limit, Ours
 from bench.figures import Findings, Sample, median
 from bench.live import measure, measure_all, pace_for, warm_up
 
@@ -36,7 +36,7 @@ def crowd(bench: Bench) -> Findings:
 def private(bench: Bench) -> Findings:
     # Whole rounds of heartbeats (15 s) and pings (10 s), so that the quiet time has as many as the other.
     pace, seconds = 50.0, bench.size(30.0, 3.0)
-    quiet, samples = [], []
+    quiet, samples, lone = [], [], []
     with Ours().running(bench.stage) as service:
         options = service.options
         log = service.directory / "audience.log"
@@ -62,11 +62,14 @@ def private(bench: Bench) -> Findings:
                     f"private, run {run + 1} of {bench.runs}: {samples[-1].per_delivery:.0f} µs a delivery, of which "
                     f"{quiet[-1] * 1e6 / alerts:.0f} with no alert at all"
                 )
-    found = Findings(samples=[*samples, {"cpu with no alert, seconds": quiet}])
+    for _ in range(bench.runs):
+        lone.append(measure(bench, Limit(), 1, pace, bench.size(10.0, 2.0)))
+    found = Findings(samples=[*samples, *lone, {"cpu with no alert, seconds": quiet}])
     idle = sorted(quiet)[len(quiet) // 2]
     cost = median(samples, lambda s: (s.cpu["web"] - idle) * 1e6 / s.deliveries)
     reach = f"≤ 60 µs × {bench.scale:.2f} (this machine)"
     found.at_most("beyond what the sockets cost with no alert", cost, "µs", 60 * bench.scale, reach)
+    found.note("the bare loop, as many lone sends", median(lone, lambda s: s.per_delivery), "µs")
     found.note("all CPU, heartbeats of every socket included", median(samples, lambda s: s.per_delivery), "µs")
     found.note(f"{bench.crowd:,} sockets with no alert, of one core", idle / seconds * 100, "%")
     found.note("p99", median(samples, lambda s: s.p99), "ms")
