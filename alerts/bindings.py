@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
@@ -13,7 +14,7 @@ from . import acts, reports
 from .exceptions import DeclarationError
 
 if TYPE_CHECKING:
-    from .events import Event, ModelEvent, SignalEvent
+    from .events import Event, SignalEvent
 
 DELETES = (signals.pre_delete, signals.post_delete)
 SAVES = (signals.pre_save, signals.post_save)
@@ -29,6 +30,7 @@ class Binding:
     def __post_init__(self) -> None:
         from .events import SignalEvent
 
+        self._event: Any = self.event  # where it is known to be a ModelEvent
         is_model_signal = self.signal in (*DELETES, *SAVES, signals.m2m_changed)
         if is_model_signal == issubclass(self.event, SignalEvent):
             base = "ModelEvent" if is_model_signal else "SignalEvent"
@@ -57,10 +59,6 @@ class Binding:
                 f"{self.name}: {model.__name__} is abstract. Set children = True, or name its models."
             )
         return model
-
-    @property
-    def _event(self) -> type[ModelEvent]:
-        return cast("type[ModelEvent]", self.event)
 
     def senders(self) -> list[type[Model]]:
         """The model, its proxies, and with `children` its inheritance children and their proxies (trap X22)."""
@@ -91,7 +89,9 @@ class Binding:
     def _receivers(self) -> list[tuple[Signal, Any, list[Any]]]:
         if self.signal in DELETES:
             senders = self.senders()
-            return [(signals.pre_delete, self._deleting, senders), (signals.post_delete, self._deleted, senders)]
+            # Noted row by row while the rows are there, written once when the first is gone.
+            note = partial(acts.note_delete, self._event)
+            return [(signals.pre_delete, note, senders), (signals.post_delete, acts.finish_delete, senders)]
         if self.signal is signals.pre_save:
             senders = self.senders()
             return [(signals.pre_save, self._saving, senders), (signals.post_save, self._saved, senders)]
@@ -100,14 +100,6 @@ class Binding:
         if self.signal is signals.m2m_changed:
             return [(signals.m2m_changed, self._m2m_changed, self.senders())]
         return [(self.signal, self._sent, [self.sender])]
-
-    # A delete: noted row by row while the rows are there, written once when the first is gone.
-
-    def _deleting(self, sender: Any, instance: Model, **arguments: Any) -> None:
-        acts.note_delete(self._event, instance, arguments)
-
-    def _deleted(self, sender: Any, using: str, **arguments: Any) -> None:
-        acts.finish_delete(using, sender)
 
     # A `pre_save` alert takes its snapshot before the save and is written after it: a save that fails is no news.
 
@@ -122,7 +114,7 @@ class Binding:
         if noted is not None:
             # A new row had no key yet.
             noted = noted.with_key(instance)
-            reports.report(self._event, [noted])
+            reports.report(self._event, noted)
 
     def _post_save(self, sender: Any, instance: Model, raw: bool = False, **arguments: Any) -> None:
         if not raw:
@@ -154,4 +146,4 @@ class Binding:
     def _report(self, instance: Model, arguments: dict[str, Any]) -> None:
         noted = reports.note(self._event, instance, arguments)
         if noted is not None:
-            reports.report(self._event, [noted])
+            reports.report(self._event, noted)

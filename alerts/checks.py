@@ -16,8 +16,9 @@ from django.db import connections, models
 
 from . import clean
 from .addresses import networks
+from .calls import call
 from .conf import conf, unknown_keys
-from .events import Event, ModelEvent, call
+from .events import Event, ModelEvent
 from .kinds import declared
 from .relay.head import using
 from .transports import registered

@@ -13,27 +13,21 @@ class PostDeletion(ModelEvent):
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import cache
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from django.apps import apps
 from django.db.models import Model
 from django.dispatch import Signal
 
-from . import clean
 from .audiences import Audience, Staff
 from .bindings import Binding
 from .exceptions import DeclarationError
 from .kinds import declare, declared
 from .models import Level
+from .muting import muted as muted
 
 E = TypeVar("E", bound="type[Event]")
-ALL = frozenset({"*"})
-muted_kinds: ContextVar[frozenset[str]] = ContextVar("alerts_muted", default=frozenset())
 
 
 class Event:
@@ -108,11 +102,14 @@ class ModelEvent(Event):
         return True
 
     def snapshot(self, *instance: Any, **arguments: Any) -> Mapping[str, Any]:
-        """What the alert will say, as JSON of at most 16 KB. Taken at the signal, while the row is there."""
+        """What the alert will say, as JSON of at most 16 KB. Taken at the signal, while the row is there.
+
+        An act of very many rows is told in the words of the first: only the first 20 are asked.
+        """
         return {}
 
     def label(self, instance: Any) -> str:
-        """The row's name in the list of an act's rows."""
+        """The row's name in the list of an act's rows. Asked while the row and what belongs to it are there."""
         return str(instance)
 
 
@@ -164,40 +161,3 @@ def disconnect(*events: type[Event]) -> None:
     for event in events or tuple(declared.values()):
         for binding in event.bindings:
             binding.disconnect()
-
-
-@contextmanager
-def muted(*events: type[Event] | str) -> Iterator[None]:
-    """No alerts of these declarations (classes or kinds), or of any, from this context; a decorator as well."""
-    kinds = frozenset(event if isinstance(event, str) else event.kind for event in events) or ALL
-    token = muted_kinds.set(muted_kinds.get() | kinds)
-    try:
-        yield
-    finally:
-        muted_kinds.reset(token)
-
-
-def is_muted(kind: str) -> bool:
-    muted_now = muted_kinds.get()
-    return bool(muted_now) and (kind in muted_now or muted_now >= ALL)
-
-
-@cache
-def _accepted(function: Callable[..., Any]) -> frozenset[str] | None:
-    """The keyword arguments a function names, or None when it takes any."""
-    parameters = inspect.signature(function).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return None
-    return frozenset(parameter.name for parameter in parameters)
-
-
-def call(method: Callable[..., Any], about: object, arguments: Mapping[str, Any]) -> Any:
-    """Call a declaration's method with those of the signal's arguments that it names."""
-    accepted = _accepted(method.__func__)  # type: ignore[attr-defined]
-    if accepted is None:
-        return method(about, **arguments)
-    return method(about, **{name: value for name, value in arguments.items() if name in accepted})
-
-
-def default_title(event: type[Event], label: str) -> str:
-    return clean.text(f"{event.kind}: {label}" if label else event.kind, clean.TITLE)

@@ -29,13 +29,17 @@ class Subject(TypedDict):
     label: str
 
 
+class Rows(list[Subject]):
+    """Rows as `subject_of` gives them: fit for the log as they are."""
+
+
 def subject_of(instance: models.Model, label: object = None) -> Subject:
     try:
         shown = clean.text(instance if label is None else label, clean.LABEL)
     except Exception:
         shown = f"{instance._meta.verbose_name} {instance.pk}"
     model = instance._meta.concrete_model or type(instance)
-    return Subject(model=model._meta.label_lower, pk=clean.text(instance.pk, clean.KEY), label=shown)
+    return {"model": model._meta.label_lower, "pk": clean.text(instance.pk, clean.KEY), "label": shown}
 
 
 def as_subject(row: models.Model | Subject) -> Subject:
@@ -77,7 +81,7 @@ def record(
         raise ValueError(f"{level!r} is no level. Use one of {', '.join(Level.values)}.")
     if not kind or len(kind) > 100:
         raise ValueError(f"{kind!r} is no kind. Write it as 'app.event', at most 100 characters.")
-    rows = [as_subject(row) for row in subjects]
+    rows = subjects if isinstance(subjects, Rows) else [as_subject(row) for row in subjects]
     who = actor or current_actor()
     now = timezone.now()
     alert = Alert(

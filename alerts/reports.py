@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from django.db import models, router
+from django.db import DEFAULT_DB_ALIAS, connections, models, router
 
 from . import clean
 from .audiences import SUPERUSERS, as_key
+from .calls import call
 from .guard import Guard
 from .models import Alert
-from .outbox import Subject, record, subject_of
+from .muting import is_muted
+from .outbox import Rows, Subject, record, subject_of
 
 if TYPE_CHECKING:
     from .events import Event, ModelEvent, SignalEvent
@@ -23,49 +26,91 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(NamedTuple):
     """One row as it was at the signal. `is_broken`: its declaration failed, the alert will have a default text."""
 
     audience: str
     subject: Subject
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = MappingProxyType({})
     is_broken: bool = False
 
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.subject["model"], self.subject["pk"]
-
     def with_key(self, instance: models.Model) -> Noted:
-        return replace(self, subject=Subject(**{**self.subject, "pk": clean.text(instance.pk, clean.KEY)}))
+        return self._replace(subject=Subject(**{**self.subject, "pk": clean.text(instance.pk, clean.KEY)}))
+
+
+Load = Callable[["type[ModelEvent]", Sequence[models.Model]], None]
+IsEnough = Callable[["type[ModelEvent]", str], bool]
+
+
+def _load_nothing(event: type[ModelEvent], instances: Sequence[models.Model]) -> None:
+    pass
 
 
 def note(
     event: type[ModelEvent],
     instance: models.Model,
     arguments: Mapping[str, Any],
-    load: Callable[[], None] = lambda: None,
+    load: Load = _load_nothing,
+    is_enough: IsEnough = lambda event, audience: False,
 ) -> Noted | None:
-    """The snapshot of one row, or None when the declaration is muted or does not apply. `load` is called before it."""
-    from .events import call, is_muted
+    """One row with its snapshot, or None when the declaration is muted or does not apply.
 
-    if is_muted(event.kind):
-        return None
+    `load` is called before anything but `applies` is asked. Where there `is_enough` of an audience, a row's place in a
+    list will do, and it has no snapshot.
+    """
+    return None if is_muted(event.kind) else _note(event, instance, arguments, load, is_enough)
+
+
+def note_all(
+    event: type[ModelEvent],
+    instances: Sequence[models.Model],
+    arguments: Mapping[str, Any],
+    is_enough: IsEnough,
+) -> list[Noted]:
+    """The same of many rows, loaded and not muted, whose declaration applies to any: under one guard."""
+    guard = Guard(connections[arguments["using"]])
+    with suppress(Exception), guard:
+        noted = [_take(event, event(), instance, arguments, is_enough) for instance in instances]
+    if guard.was_needed:  # one by one: what fails for one row is no other's fault
+        one_by_one = (_note(event, instance, arguments, _load_nothing, is_enough) for instance in instances)
+        return [row for row in one_by_one if row is not None]
+    return noted
+
+
+def _note(
+    event: type[ModelEvent],
+    instance: models.Model,
+    arguments: Mapping[str, Any],
+    load: Load,
+    is_enough: IsEnough,
+) -> Noted | None:
     declaration = event()
-    using = arguments.get("using")
+    connection = connections[arguments.get("using") or DEFAULT_DB_ALIAS]
     try:
-        with Guard(using):
+        with Guard(connection):
             if not call(declaration.applies, instance, arguments):
                 return None
-        load()
-        with Guard(using):
-            data = clean.data(call(declaration.snapshot, instance, arguments))
-            label = declaration.label(instance)
-            return Noted(_audience(event, instance), subject_of(instance, label), data)
+        load(event, [instance])
+        with Guard(connection):
+            return _take(event, declaration, instance, arguments, is_enough)
     except Exception as error:
         _log(event, error)
-    with Guard(using):
+    with Guard(connection):
         return Noted(_audience(event, instance), subject_of(instance), is_broken=True)
+
+
+def _take(
+    event: type[ModelEvent],
+    declaration: ModelEvent,
+    instance: models.Model,
+    arguments: Mapping[str, Any],
+    is_enough: IsEnough,
+) -> Noted:
+    audience = _audience(event, instance)
+    if is_enough(event, audience):
+        return Noted(audience, subject_of(instance, declaration.label(instance)))
+    data = clean.data(call(declaration.snapshot, instance, arguments))
+    return Noted(audience, subject_of(instance, declaration.label(instance)), data)
 
 
 def report_all(event: type[ModelEvent], noted: Sequence[Noted], *, cause: models.Model | Subject | None = None) -> None:
@@ -74,22 +119,23 @@ def report_all(event: type[ModelEvent], noted: Sequence[Noted], *, cause: models
     for row in noted:
         by_audience[row.audience].append(row)
     for rows in by_audience.values():
-        report(event, rows, cause=cause)
+        report(event, rows[0], Rows(row.subject for row in rows), cause=cause)
 
 
 def report(
     event: type[Event],
-    noted: Sequence[Noted],
+    first: Noted,
+    rows: Rows | None = None,
     *,
     cause: models.Model | Subject | None = None,
     uid: UUID | None = None,
 ) -> UUID:
-    """One alert for rows of one act and one audience. Gives its id."""
-    first = noted[0]
-    many = len(noted) > 1
-    values = {"pk": first.subject["pk"], **first.data, "count": len(noted)}
+    """One alert for the rows of one act and one audience, in the words of the first. Gives its id."""
+    rows = rows or Rows([first.subject])
+    many = len(rows) > 1
+    values = {"pk": first.subject["pk"], **first.data, "count": len(rows)}
     if first.is_broken:
-        title, body, url = _default(event, first, len(noted)), "", ""
+        title, body, url = _default(event, first, len(rows)), "", ""
     else:
         try:
             title = _headline(event.title, event.title_many, values)
@@ -97,7 +143,7 @@ def report(
             url = "" if many else event.url.format_map(values)
         except Exception as error:
             _log(event, error)
-            title, body, url = _default(event, first, len(noted)), "", ""
+            title, body, url = _default(event, first, len(rows)), "", ""
     return record(
         kind=event.kind,
         audience=first.audience,
@@ -105,8 +151,7 @@ def report(
         title=title,
         body=body,
         url=url,
-        subjects=[row.subject for row in noted if row.subject["model"]],
-        count=len(noted),
+        subjects=rows,
         cause=cause,
         data={} if many else first.data,
         uid=uid,
@@ -136,17 +181,15 @@ def _headline(one: str, many: str, values: Mapping[str, Any]) -> str:
 
 def report_signal(event: type[SignalEvent], sender: object, arguments: Mapping[str, Any]) -> None:
     """One alert for one signal of somebody's own."""
-    from .events import call, is_muted
-
     if is_muted(event.kind):
         return
     declaration = event()
     subjects: list[Subject] = []
     data: Mapping[str, Any] = {}
     is_broken = False
-    using = router.db_for_write(Alert)
+    connection = connections[router.db_for_write(Alert)]
     try:
-        with Guard(using):
+        with Guard(connection):
             if not call(declaration.applies, sender, arguments):
                 return
             data = clean.data(call(declaration.snapshot, sender, arguments))
@@ -154,7 +197,7 @@ def report_signal(event: type[SignalEvent], sender: object, arguments: Mapping[s
     except Exception as error:
         _log(event, error)
         is_broken = True
-    with Guard(using):
+    with Guard(connection):
         audience = _audience(event, arguments)
     values = {**data, "count": max(len(subjects), 1), "pk": subjects[0]["pk"] if subjects else ""}
     title, body, url = event.kind, "", ""

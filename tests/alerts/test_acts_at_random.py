@@ -7,8 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
+from alerts import parts
 from alerts.events import ModelEvent, alert_on
 from alerts.models import Alert
+from alerts.outbox import SUBJECTS
 from posts.models import Post
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +27,12 @@ steps = st.recursive(
 )
 # What a handler does when it hears of a row, and at which of the two signals.
 handlers = st.dictionaries(rows, st.tuples(st.booleans(), st.lists(steps, min_size=1, max_size=2)), min_size=1)
+
+
+@pytest.fixture(autouse=True, params=[SUBJECTS, 1])
+def snapshots(request, monkeypatch):
+    """How many rows an alert notes one by one; the others are noted together."""
+    monkeypatch.setattr(parts, "SUBJECTS", request.param)
 
 
 @pytest.fixture(autouse=True)

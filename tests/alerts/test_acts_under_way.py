@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.db.models.signals import pre_delete
 
-from alerts import acts
+from alerts import parts
 from alerts.models import Alert
 from alerts.relay import bell as bell_module
 from alerts.relay.intents import HOLD, Intents
@@ -46,7 +46,7 @@ def test_a_delete_under_way_is_told_to_its_audience_and_its_alert_has_the_same_i
         "id": "",
         "kind": "post.deletion",
         "title": "Post titled 'First' is about to be deleted",
-        "expires_in": acts.FADES_IN,
+        "expires_in": parts.FADES_IN,
     }
     assert str(Alert.objects.get(kind="post.deletion").uid) == frame["id"]
     assert told() == []
@@ -69,7 +69,7 @@ def test_one_that_is_taken_back_leaves_no_alert(told, write):
 
 
 def test_a_bulk_delete_is_told_again_as_its_count_rises(told, write, monkeypatch):
-    monkeypatch.setattr(acts, "RISING", 0.05)
+    monkeypatch.setattr(parts, "RISING", 0.05)
     write(*(f"Post {n}" for n in range(12)))
     hints = []
 

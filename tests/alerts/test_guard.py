@@ -101,7 +101,7 @@ def statements(block):
 
 def test_a_block_that_asks_nothing_costs_nothing():
     def block():
-        with transaction.atomic(), Guard("default"):
+        with transaction.atomic(), Guard(connection):
             pass
 
     assert not [word for word in statements(block) if word in ("SAVEPOINT", "RELEASE")]
@@ -109,7 +109,7 @@ def test_a_block_that_asks_nothing_costs_nothing():
 
 def test_a_block_that_asks_has_one_savepoint():
     def block():
-        with transaction.atomic(), Guard("default"):
+        with transaction.atomic(), Guard(connection):
             ask("SELECT 1")
             ask("SELECT 2")
 
@@ -124,7 +124,7 @@ def test_a_block_that_asks_has_one_savepoint():
 
 def test_what_raises_in_the_block_goes_on_and_takes_its_writes_back():
     with transaction.atomic():
-        with pytest.raises(DatabaseError), Guard("default"):
+        with pytest.raises(DatabaseError), Guard(connection):
             fail_after_a_write()
         Group.objects.create(name="writers")
     assert [group.name for group in Group.objects.all()] == ["writers"]
@@ -132,9 +132,9 @@ def test_what_raises_in_the_block_goes_on_and_takes_its_writes_back():
 
 def test_guards_nest():
     before = list(connection.execute_wrappers)
-    with transaction.atomic(), Guard("default"):
+    with transaction.atomic(), Guard(connection):
         Group.objects.create(name="outer")
-        with pytest.raises(DatabaseError), Guard("default"):
+        with pytest.raises(DatabaseError), Guard(connection):
             fail_after_a_write()
         Group.objects.create(name="kept")
     assert sorted(group.name for group in Group.objects.all()) == ["kept", "outer"]
@@ -142,8 +142,8 @@ def test_guards_nest():
 
 
 def test_outside_a_transaction_there_is_nothing_to_guard():
-    with pytest.raises(DatabaseError), Guard("default"):
+    with pytest.raises(DatabaseError), Guard(connection):
         ask()
-    with Guard(None):
+    with Guard(connection):
         Group.objects.create(name="editors")
     assert Group.objects.exists()

@@ -11,7 +11,8 @@ from django.db.models import signals
 
 from alerts import audiences, checks
 from alerts.audiences import Audience, Subject
-from alerts.events import ModelEvent, call, muted
+from alerts.calls import call
+from alerts.events import ModelEvent, muted
 from alerts.kinds import declared
 from alerts.models import Alert
 from alerts.transports import registered

@@ -92,7 +92,7 @@ def act_identity() -> None:
     """Each row is an act of its own."""
     from alerts import acts
 
-    acts._act_of = lambda connection, block: None
+    acts._act_at_hand = lambda using: None
 
 
 class Sabotage(AppConfig):
