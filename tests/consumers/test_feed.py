@@ -11,7 +11,7 @@ from alerts.relay.bell import bell
 from consumers.close_codes import CloseCode
 from consumers.feed import MOST_UNSENT
 from consumers.pool import people_lane
-from tests.consumers.conftest import Browser, session_of
+from tests.consumers.conftest import Browser, session_of, until
 
 
 def write(key: str, count: int = 1, body: str = "") -> int:
@@ -223,3 +223,36 @@ async def test_what_was_trimmed_before_this_process_read_it_is_a_gap_for_those_w
     await service.tail.refresh()
     await browser.until(lambda: browser.frames[-1]["type"] not in ("hello", "heartbeat"))
     assert (browser.frames[-1]["type"], browser.frames[-1].get("reason")) == ("gap", "trimmed")
+
+
+async def test_a_heartbeat_in_the_middle_of_a_round_passes_nothing_that_is_still_to_be_told(
+    browse, ann, service, monkeypatch
+):
+    browser = await browse(ann)
+    await answered(browser)
+    monkeypatch.setattr("consumers.waiting.SLICE", 0)  # a round that does not get on
+    head = await people_lane(write, "everyone", 2)
+    await service.tail.refresh()
+    await until(lambda: service.tail.waiting._due)
+    browser.feed.beat()
+    await browser.until(lambda: browser.frames[-1]["type"] == "heartbeat")
+    assert browser.frames[-1]["position"] < head - 1
+    monkeypatch.setattr("consumers.waiting.SLICE", 500)
+    await browser.until(lambda: len(positions(browser)) == 2)
+    assert positions(browser) == [head - 1, head]
+
+
+async def test_rights_that_change_in_the_middle_of_a_round_lose_nothing_of_before(browse, ann, service, monkeypatch):
+    browser = await browse(ann)
+    await answered(browser)
+    monkeypatch.setattr("consumers.waiting.SLICE", 0)
+    head = await people_lane(write, "everyone", 2)
+    await service.tail.refresh()
+    await until(lambda: service.tail.waiting._due)
+    reader = browser.feed.reader
+    arrival = await service.entrance.ask(browser.feed.session_key)
+    service.adopt(reader, arrival)
+    assert not service.tail.waiting._due
+    await browser.until(lambda: len(positions(browser)) == 2)
+    monkeypatch.setattr("consumers.waiting.SLICE", 500)
+    assert positions(browser) == [head - 1, head]
