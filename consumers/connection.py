@@ -62,7 +62,10 @@ class Together:
     def __exit__(self, *_: object) -> None:
         held, self._held = self._held or [], None
         for transport, data in held:
-            transport.write(data)
+            try:
+                transport.write(data)
+            except RuntimeError:
+                continue  # closed since: a disconnect message tells of it, and the others are sent theirs
 
 
 together = Together()

@@ -152,3 +152,15 @@ def test_what_is_written_together_is_written_at_the_end_in_order():
     assert (first.written, second.written) == ([b"0", b"1", b"3"], [b"2"])
     together.write(second, b"4")
     assert second.written == [b"2", b"4"]
+
+
+def test_one_that_was_closed_meanwhile_keeps_nothing_from_the_others():
+    class Closed(Transport):
+        def write(self, data):
+            raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    other = Transport()
+    with together:
+        together.write(Closed(), b"1")
+        together.write(other, b"2")
+    assert other.written == [b"2"]
