@@ -57,10 +57,10 @@ def run(
 ) -> Iterator[tuple[str, Row, Findings, str, float]]:
     """Each row with what it found, or the error that ended it, and the seconds it took."""
     rows = {name: row for name, row in find_rows().items() if not options.only or name in options.only}
-    most, runs = (300, 1) if options.quick else (8000, 5)
-    bench = Bench(Stage(directory, things, most), options.runs or runs, options.quick, [*rows])
+    bench = Bench(Stage(directory, things, 300 if options.quick else 8000), options.quick, [*rows])
     for name, row in rows.items():
         bench.say(f"{name}: {row.work}")
+        bench.runs = options.runs or (1 if options.quick else row.runs)
         began, found, error = time.monotonic(), Findings(), ""
         try:
             found = row.run(bench)
@@ -73,7 +73,7 @@ def run(
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="ROW", choices=list(find_rows()), help="these rows alone")
-    parser.add_argument("--runs", type=int, help="measurements of each contender, interleaved (5; quick: 1)")
+    parser.add_argument("--runs", type=int, help="measurements of each contender, interleaved (5 for a must, else 3)")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that all of it works: a few minutes")
     parser.add_argument(
         "--json",

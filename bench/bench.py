@@ -19,12 +19,12 @@ rows: dict[str, "Row"] = {}
 
 @dataclass
 class Bench:
-    """One run. `runs` is how often each contender is measured; the median counts."""
+    """One run. `runs` is how often each contender is measured for the row at hand; the median counts."""
 
     stage: Stage
-    runs: int
     is_quick: bool
     selected: Sequence[str]
+    runs: int = 1
     samples: dict[str, list[Sample]] = field(default_factory=dict)  # at the usual size, by contender
     began: float = field(default_factory=time.monotonic)
 
@@ -62,19 +62,20 @@ class Bench:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table: what is done, and whether its reach is a must."""
+    """One row of the table: what is done, whether its reach is a must, how often each contender is measured for it."""
 
     name: str
     work: str
     is_must: bool
+    runs: int
     run: Callable[[Bench], Findings]
 
 
-def row(name: str, work: str, *, is_must: bool = False) -> Callable[[Callable[[Bench], Findings]], Row]:
-    """Register a function of bench/rows/ as the row of this name."""
+def row(name: str, work: str, *, is_must: bool = False, runs: int = 3) -> Callable[[Callable[[Bench], Findings]], Row]:
+    """Register a function of bench/rows/ as the row of this name. One that is a must is measured five times."""
 
     def register(run: Callable[[Bench], Findings]) -> Row:
-        rows[name] = Row(name, work, is_must, run)
+        rows[name] = Row(name, work, is_must, 5 if is_must else runs, run)
         return rows[name]
 
     return register

@@ -34,8 +34,8 @@ def crowd(bench: Bench) -> Findings:
 
 @row("private", "8,000 dashboards, 50 private alerts/s of one reader each: CPU per delivery", is_must=True)
 def private(bench: Bench) -> Findings:
-    # Whole rounds of heartbeats (15 s) and pings (10 s), so that the quiet time has as many as the other.
-    pace, seconds = 50.0, bench.size(30.0, 3.0)
+    # A whole round of heartbeats and pings, so that the quiet time has as many as the other.
+    pace, seconds = 50.0, bench.size(15.0, 3.0)
     quiet, samples, lone = [], [], []
     with Ours().running(bench.stage) as service:
         options = service.options

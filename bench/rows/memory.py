@@ -17,7 +17,7 @@ def memory(bench: Bench) -> Findings:
     sockets = bench.size(2_000, 100)
     found = Findings()
     each: dict[str, list[float]] = {}
-    for run in range(min(bench.runs, 3)):
+    for run in range(bench.runs):
         for name in ("ours", "ours-daphne", "textbook", "textbook-uvicorn"):
             each.setdefault(name, []).append(_measure(bench, USUAL[name], sockets))
             bench.say(f"memory, {USUAL[name].name}, run {run + 1}: {each[name][-1]:.1f} KB a socket")
