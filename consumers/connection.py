@@ -9,6 +9,7 @@ each frame goes through ASGI.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from struct import pack
@@ -16,6 +17,7 @@ from typing import Any
 
 from .engines import Send, dropping
 
+logger = logging.getLogger(__name__)
 Later = Callable[[], Awaitable[None]]
 PING = b"\x89\x04life"
 SILENCE = 15.0  # seconds after which a peer is pinged
@@ -64,8 +66,9 @@ class Together:
         for transport, data in held:
             try:
                 transport.write(data)
-            except RuntimeError:
-                continue  # closed since: a disconnect message tells of it, and the others are sent theirs
+            except Exception as error:
+                # Closed since, most likely: a disconnect message tells of it, and the others are sent theirs.
+                logger.info("A frame could not be written (%s: %s).", type(error).__name__, error)
 
 
 together = Together()
@@ -113,12 +116,13 @@ class UvicornConnection(Connection):
     """
 
     __slots__ = ("_alive_at", "_is_plain", "_protocol", "_transport")
+    MODULE = "uvicorn.protocols.websockets.websockets_sansio_impl"
+    NEEDED = ("transport", "conn", "ping_interval", "pending_ping_payload")
 
     @classmethod
     def of(cls, send: Send) -> UvicornConnection | None:
         protocol = getattr(send, "__self__", None)
-        is_known = type(protocol).__module__ == "uvicorn.protocols.websockets.websockets_sansio_impl"
-        return cls(send, protocol) if is_known else None
+        return cls(send, protocol) if _is(protocol, cls.MODULE, cls.NEEDED) else None
 
     def __init__(self, send: Send, protocol: Any) -> None:
         super().__init__(send)
@@ -163,12 +167,14 @@ class DaphneConnection(Connection):
     """To the transport below Daphne's protocol, which never makes anybody wait."""
 
     __slots__ = ("_protocol",)
+    MODULE = "daphne.ws_protocol"
+    NEEDED = ("transport", "state", "_perMessageCompress")
     OPEN = 3  # Autobahn's state of a connection that is neither connecting nor closing
 
     @classmethod
     def of(cls, send: Send) -> DaphneConnection | None:
         protocol = send.args[0] if isinstance(send, partial) and send.args else None
-        return cls(send, protocol) if type(protocol).__module__ == "daphne.ws_protocol" else None
+        return cls(send, protocol) if _is(protocol, cls.MODULE, cls.NEEDED) else None
 
     def __init__(self, send: Send, protocol: Any) -> None:
         super().__init__(send)
@@ -180,6 +186,11 @@ class DaphneConnection(Connection):
             together.write(protocol.transport, frame.wire)
             return None
         return super().write(frame)
+
+
+def _is(protocol: object, module: str, needed: tuple[str, ...]) -> bool:
+    """Whether this is the protocol we know, with all we need of it: another version may lack something."""
+    return type(protocol).__module__ == module and all(hasattr(protocol, name) for name in needed)
 
 
 def connect(send: Send) -> Connection:

@@ -191,6 +191,7 @@ class Feed:
 
     def say(self, text: str) -> None:
         """Send a frame after those that wait already."""
+        self._pass_what_was_told()
         self._said.append(Frame(text))
         if len(self._said) > MOST_UNSENT:
             self._said.clear()
@@ -317,6 +318,7 @@ class Feed:
                 self._is_idle = True
                 return None
             else:
+                self._is_idle = False
                 batch = tail.read_at_once(self.cursor, self.reader, window.alerts, window.bytes)
                 later = self._read_back if batch is None else self._write_batch(batch)
         return later

@@ -129,13 +129,12 @@ class Service:
 
     def adopt(self, reader: Reader, arrival: Arrival) -> None:
         """The rights of a user were read anew. Whoever has lost some is closed; a gain counts from here on."""
-        lost = reader.role.keys - arrival.identity.shared_keys
+        if reader.role.keys - arrival.identity.shared_keys:
+            for feed in list(reader.feeds):
+                feed.close(CloseCode.PERMISSION_LOST)  # first: nothing is sent by a right that is lost
         self.tail.waiting.remove(reader)
         reader.adopt(arrival)
         self.tail.waiting.add(reader, arrival.identity.shared_keys)
-        if lost:
-            for feed in list(reader.feeds):
-                feed.close(CloseCode.PERMISSION_LOST)
 
     def end_session(self, session_digest: str) -> None:
         for reader in list(self.readers.values()):
@@ -151,12 +150,18 @@ class Service:
             now = loop.time()
             with together:
                 for feed in [feed for reader in self.readers.values() for feed in reader.feeds]:
-                    if feed.connection.is_dead(now):
-                        feed.connection.cut()
-                    elif feed.window.full_since is not None and now - feed.window.full_since > PATIENCE:
-                        feed.close(CloseCode.NEVER_ACKNOWLEDGED)
-                    elif now >= feed.beat_at:
-                        feed.beat()
+                    try:
+                        self._look_after(feed, now)
+                    except Exception:
+                        logger.exception("The socket of user %s could not be looked after.", feed.reader.user.pk)
+
+    def _look_after(self, feed: Feed, now: float) -> None:
+        if feed.connection.is_dead(now):
+            feed.connection.cut()
+        elif feed.window.full_since is not None and now - feed.window.full_since > PATIENCE:
+            feed.close(CloseCode.NEVER_ACKNOWLEDGED)
+        elif now >= feed.beat_at:
+            feed.beat()
 
     def _hear_hint(self, message: dict[str, Any]) -> None:
         if "reads" in message:

@@ -30,7 +30,7 @@ from alerts.relay.layer import GROUP, LIMIT, LOOK_WHEN_DOWN, VERSION, layer
 from .batch import Batch, filtered
 from .index import Index
 from .pool import log_lane
-from .waiting import Reader, Role, Waiting
+from .waiting import Role, Sleeper, Waiting
 
 logger = logging.getLogger(__name__)
 MOST_BYTES = 16 * 1024 * 1024  # of encoded alerts held here
@@ -86,7 +86,7 @@ class Tail:
 
     # --- readers ---
 
-    def read_at_once(self, after: int, reader: Reader, count: int, size: int) -> Batch | None:
+    def read_at_once(self, after: int, reader: Sleeper, count: int, size: int) -> Batch | None:
         """The next entries after a cursor, from memory; None when it lies further back than the tail reaches.
 
         All of one role who stand at the same cursor share one batch, but for what is somebody's own, or over the limits
@@ -132,7 +132,7 @@ class Tail:
         after = max(after, self.oldest - 1)
         return self._index.count_after(after, keys) if after + 1 >= self._first else None
 
-    def count_for(self, reader: Reader, after: int) -> int | None:
+    def count_for(self, reader: Sleeper, after: int) -> int | None:
         """The same for a reader; those of one role who count from the same position share it, but for their own."""
         key = (after, reader.role)
         if key not in self._counts:
@@ -300,6 +300,8 @@ class Tail:
             return
         while first > self.head + 1:
             await self._fetch(first - 1)
+            if message["epoch"] != self.epoch:
+                return  # another one has begun meanwhile
         if not brought:
             await self._fetch(last)
         elif last > self.head and first <= self.head + 1:

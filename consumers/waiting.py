@@ -26,7 +26,7 @@ class Role:
 
     def __init__(self, keys: frozenset[str]) -> None:
         self.keys = keys
-        self.readers: set[Reader] = set()
+        self.readers: set[Sleeper] = set()
         self.first: int | None = None  # of what was announced since the last round, the first that concerns them
         self._sockets: list[Socket] | None = None
 
@@ -47,7 +47,7 @@ class Socket(Protocol):
     def wake(self, position: int) -> None: ...
 
 
-class Reader(Protocol):
+class Sleeper(Protocol):
     """What has a role, and sockets."""
 
     own_key: str
@@ -69,7 +69,7 @@ class Waiting:
         self.told = 0  # the position up to which everybody concerned has been woken
         self._announced = 0
         self._roles: dict[frozenset[str], Role] = {}
-        self._users: dict[str, Reader] = {}  # by the personal key
+        self._users: dict[str, Sleeper] = {}  # by the personal key
         self._firsts: dict[str, int] = {}  # the same as a role's `first`, for personal keys
         self._due: dict[Socket, int] = {}  # whom this round has still to wake
         self._reached = 0  # the position up to which this round tells
@@ -77,14 +77,14 @@ class Waiting:
         self._handle: asyncio.Handle | None = None
         self._rests_until = 0.0
 
-    def add(self, reader: Reader, shared_keys: frozenset[str]) -> None:
+    def add(self, reader: Sleeper, shared_keys: frozenset[str]) -> None:
         """Give a reader its role: all its keys but its own."""
         role = reader.role = self._roles.get(shared_keys) or self._roles.setdefault(shared_keys, Role(shared_keys))
         role.readers.add(reader)
         role.changed()
         self._users[reader.own_key] = reader
 
-    def remove(self, reader: Reader) -> None:
+    def remove(self, reader: Sleeper) -> None:
         """Forget a reader, who is told first what was announced to these keys."""
         role = reader.role
         news = (role.first, self._firsts.pop(reader.own_key, None))
@@ -98,11 +98,11 @@ class Waiting:
             if firsts:
                 socket.wake(min(firsts))
 
-    def everyone(self) -> Iterator[Reader]:
+    def everyone(self) -> Iterator[Sleeper]:
         for role in self._roles.values():
             yield from role.readers
 
-    def concerned(self, audience: str) -> Iterator[Reader]:
+    def concerned(self, audience: str) -> Iterator[Sleeper]:
         """The readers in an audience."""
         if audience.startswith("user:"):
             if (reader := self._users.get(audience)) is not None:

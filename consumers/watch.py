@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from alerts import frames, reads
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .service import Service
 
 logger = logging.getLogger(__name__)
-TOGETHER = 500  # users looked at together
+AT_ONCE = 500  # users looked at together
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Watch:
         self._service = service
         self._asked = asyncio.Event()
         self._asked_about: set[str] = set()
+        self._looked_at: set[str] = set()  # in this round
 
     def look_at(self, users: Iterable[str] | None) -> None:
         """Look at these users (None: at all) at once, as far as they are connected here."""
@@ -60,26 +62,35 @@ class Watch:
             self._asked.set()
 
     async def run(self) -> None:
-        left: list[str] = []  # of the round
+        loop = asyncio.get_running_loop()
+        due = loop.time() + conf().RECHECK
         while True:
-            looks = max(math.ceil(len(self._service.readers) / TOGETHER), 1)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), conf().RECHECK / looks)
+                await asyncio.wait_for(self._asked.wait(), max(due - loop.time(), 0))
             try:
                 if self._asked.is_set():
-                    self._asked.clear()
-                    asked_about, self._asked_about = self._asked_about, set()
-                    await self._look_in_turn(list(asked_about))
-                else:
-                    left = left or list(self._service.readers)
-                    now, left = left[:TOGETHER], left[TOGETHER:]
-                    await self.look(now)
+                    await self._answer()
+                if loop.time() >= due:  # however many hints come
+                    due = loop.time() + conf().RECHECK / max(math.ceil(len(self._service.readers) / AT_ONCE), 1)
+                    await self.look(self._next())
             except Exception as error:
                 logger.warning("The rights of connected users cannot be read just now: %s", error)
 
-    async def _look_in_turn(self, users: list[str]) -> None:
-        for start in range(0, len(users), TOGETHER):
-            await self.look(users[start : start + TOGETHER])
+    async def _answer(self) -> None:
+        """Look at those somebody has asked about."""
+        self._asked.clear()
+        users = list(self._asked_about)
+        self._asked_about.clear()
+        for start in range(0, len(users), AT_ONCE):
+            await self.look(users[start : start + AT_ONCE])
+
+    def _next(self) -> list[str]:
+        """Whose turn it is in the round; whoever comes meanwhile has theirs in this one."""
+        users = list(islice((user for user in self._service.readers if user not in self._looked_at), AT_ONCE))
+        self._looked_at.update(users)
+        if len(users) < AT_ONCE:
+            self._looked_at.clear()
+        return users
 
     async def look(self, users: Iterable[str]) -> None:
         """Look at these users, as far as they are connected still."""

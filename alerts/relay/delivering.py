@@ -41,7 +41,7 @@ class Deliverer:
         self._marks = Marks(self.leases.holder)
         self._session: Session | None = None
         self._clock = clock
-        self._is_interrupted = False  # the database went away in the middle of a batch
+        self._is_interrupted = False  # in the middle of a batch, by a database that went away
         self._is_out_of_reach = True  # for all we know: another relay may have left deliveries held up
         self._probe_at = 0.0
 
@@ -53,10 +53,11 @@ class Deliverer:
             self._is_interrupted = False
         if self._is_out_of_reach and self._clock() >= self._probe_at:
             self._probe()
+        self._is_interrupted = True  # from here on, should anything be raised: what is taken must be given back
         keys = self.leases.take_over() + self.leases.take(BATCH)
         if not keys:
+            self._is_interrupted = False
             return False
-        self._is_interrupted = True
         try:
             self._carry_all(keys)
             self._marks.settle()

@@ -78,7 +78,8 @@ def expand(alerts: Sequence[Alert]) -> None:
 
 def _deliveries(by_audience: dict[str, list[Alert]]) -> Iterator[Delivery]:
     for audience, user in _recipients(by_audience):
-        for alert in by_audience[audience]:
+        # None for a key that is not spelled as ours are ("user:05"): nobody is in it.
+        for alert in by_audience.get(audience, ()):
             for name in kinds.transports_of(alert.kind):
                 if includes(audience, user) and (address := registered[name].address(user)):
                     yield Delivery(alert=alert, transport=name, recipient=str(user.pk), address=address, next_try=Now())

@@ -140,9 +140,11 @@ def _lock_head(cursor: CursorWrapper) -> Any:
     if cursor.db.vendor != "postgresql":
         cursor.execute(HEAD)
         return cursor.fetchone()
+    from django.db.backends.postgresql.psycopg_any import is_psycopg3
+
     cursor.execute(f"{LIMITS}{HEAD} FOR UPDATE")
-    while cursor.nextset():
-        pass
+    while is_psycopg3 and cursor.nextset():
+        pass  # psycopg 2 is at the last one by itself
     return cursor.fetchone()
 
 

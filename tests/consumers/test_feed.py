@@ -1,6 +1,7 @@
 import asyncio
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -256,3 +257,31 @@ async def test_rights_that_change_in_the_middle_of_a_round_lose_nothing_of_befor
     await browser.until(lambda: len(positions(browser)) == 2)
     monkeypatch.setattr("consumers.waiting.SLICE", 500)
     assert positions(browser) == [head - 1, head]
+
+
+async def test_nothing_is_sent_by_a_right_that_is_lost_already(browse, ann, service, monkeypatch):
+    browser = await browse(ann)
+    await answered(browser)
+    monkeypatch.setattr("consumers.waiting.SLICE", 0)
+    await people_lane(write, "everyone", 2)
+    await service.tail.refresh()
+    await until(lambda: service.tail.waiting._due)
+    arrival = await service.entrance.ask(browser.feed.session_key)
+    identity = replace(arrival.identity, shared_keys=frozenset())
+    service.adopt(browser.feed.reader, replace(arrival, identity=identity))
+    monkeypatch.setattr("consumers.waiting.SLICE", 500)
+    await browser.until(lambda: browser.code is not None)
+    assert (browser.code, positions(browser)) == (4503, [])
+
+
+async def test_an_idle_socket_that_is_told_something_stands_where_everybody_was_told(browse, ann, service):
+    browser = await browse(ann)
+    await answered(browser)
+    head = await people_lane(write, "user:nobody", 5)
+    await people_lane(LogHead.objects.update, oldest=head)
+    await service.tail.refresh()
+    await service.tail.refresh()
+    browser.feed.say('{"type":"error","code":"x","message":"","command":null}')
+    await answered(browser)
+    assert "gap" not in [frame["type"] for frame in browser.frames]
+    assert browser.feed.cursor == head

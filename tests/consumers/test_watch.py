@@ -63,7 +63,7 @@ async def test_a_hint_is_looked_into_at_once_for_those_it_names_and_a_round_reac
 
     watch = Watch(service)
     monkeypatch.setattr(watch, "look", look)
-    monkeypatch.setattr("consumers.watch.TOGETHER", 4)
+    monkeypatch.setattr("consumers.watch.AT_ONCE", 4)
     running = asyncio.create_task(watch.run())
     names = [str(user.pk) for user in users]
     watch.look_at([names[2], "nobody"])
@@ -78,3 +78,37 @@ async def test_a_hint_is_looked_into_at_once_for_those_it_names_and_a_round_reac
     running.cancel()
     assert [len(some) for some in looked] == [4, 2, 4, 2]
     assert sorted(looked[0] + looked[1]) == sorted(names)
+
+
+async def test_however_many_hints_come_the_round_goes_on(browse, service, monkeypatch, settings):
+    settings.ALERTS = settings.ALERTS | {"RECHECK": 0.2}
+    users = await people_lane(editors)
+    for user in users[:2]:
+        await browse(user)
+    looked: set[str] = set()
+
+    async def look(some):
+        looked.update(some)
+
+    watch = Watch(service)
+    monkeypatch.setattr(watch, "look", look)
+    running = asyncio.create_task(watch.run())
+    for _ in range(60):
+        watch.look_at([str(users[0].pk)])
+        await asyncio.sleep(0.02)
+        if len(looked) == 2:
+            break
+    running.cancel()
+    assert looked == {str(user.pk) for user in users[:2]}
+
+
+async def test_whoever_comes_during_a_round_has_their_turn_in_it(browse, service, monkeypatch):
+    monkeypatch.setattr("consumers.watch.AT_ONCE", 2)
+    users = await people_lane(editors)
+    for user in users[:4]:
+        await browse(user)
+    watch = Watch(service)
+    turns = [watch._next()]
+    await browse(users[4])
+    turns += [watch._next(), watch._next(), watch._next()]
+    assert turns == [[str(user.pk) for user in some] for some in (users[:2], users[2:4], users[4:5], users[:2])]

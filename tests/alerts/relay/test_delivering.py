@@ -325,6 +325,27 @@ def test_what_a_database_that_went_away_left_is_settled_or_sent_by_the_same_rela
     assert len(mail_server.mailbox) == 3, "and none twice"
 
 
+def test_what_was_taken_over_before_the_database_went_away_is_free_again(
+    make_users, make_delivery, mail_server, monkeypatch
+):
+    [user] = make_users(1)
+    delivery = make_delivery(user)
+    relay = Deliverer(registered["email"])
+    take = relay.leases.take
+
+    def take_and_lose_the_answer(limit):
+        take(limit)
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(relay.leases, "take", take_and_lose_the_answer)
+        with pytest.raises(OperationalError):
+            relay.deliver()
+    assert state(delivery)[0] == "leased"
+    relay.deliver()
+    assert (state(delivery)[0], len(mail_server.mailbox)) == ("sent", 1)
+
+
 def test_a_message_costs_one_statement_and_a_batch_a_handful(make_users, make_delivery, mail_server):
     for user in make_users(50):
         make_delivery(user)

@@ -45,6 +45,15 @@ def test_only_active_members_of_the_audience_are_recipients(mailed, make_users):
     assert recipients(alert) == ["user1@example.org"]
 
 
+def test_a_key_that_names_nobody_as_it_is_spelled_is_nobodys_and_done_with(mailed, make_users):
+    make_users(1)
+    pk = User.objects.get(username="user0").pk
+    odd, plain = news(audience=f"user:0{pk}"), news(audience=f"user:{pk}")
+    Expander().expand()
+    assert (recipients(odd), recipients(plain)) == ([], ["user0@example.org"])
+    assert not Alert.objects.filter(expanded_at=None).exists()
+
+
 def test_many_recipients_are_written_in_batches_of_their_own(mailed, make_users, monkeypatch):
     monkeypatch.setattr(expanding, "BATCH", 4)
     make_users(10)
