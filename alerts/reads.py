@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat, Least
 
+from .among import among
 from .models import Alert, Preference, ReadMark, ReadState
 from .relay.head import read_head, using
 
@@ -114,7 +115,7 @@ def readings(users: Collection[str]) -> dict[str, Reading]:
             [ReadState(user=user, read_up_to=head) for user in missing], ignore_conflicts=True
         )
         states |= _states(missing)
-    marked = ReadMark.objects.using(using()).filter(user__in=list(users)).values("user").annotate(marks=Count("pk"))
+    marked = among(ReadMark.objects.using(using()), "user", users).values("user").annotate(marks=Count("pk"))
     counts: dict[str, int] = dict(marked.order_by().values_list("user", "marks"))
     few = [user for user, count in counts.items() if count <= MOST_HELD]
     marks: dict[str, list[Mark]] = {user: [] for user in few}
@@ -129,7 +130,7 @@ def readings(users: Collection[str]) -> dict[str, Reading]:
 
 
 def _states(users: Collection[str]) -> dict[str, tuple[int, int]]:
-    rows = ReadState.objects.using(using()).filter(user__in=list(users))
+    rows = among(ReadState.objects.using(using()), "user", users)
     return {user: (up_to, version) for user, up_to, version in rows.values_list("user", "read_up_to", "version")}
 
 
@@ -312,9 +313,9 @@ def forget(user_pk: object) -> None:
             model._default_manager.using(using()).filter(user=str(user_pk)).delete()
 
 
-def versions(users: Iterable[str]) -> dict[str, int]:
+def versions(users: Collection[str]) -> dict[str, int]:
     """The version of each of these users' read states, in one query."""
-    rows = ReadState.objects.using(using()).filter(user__in=list(users))
+    rows = among(ReadState.objects.using(using()), "user", users)
     return dict(rows.values_list("user", "version"))
 
 

@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model, load_backend
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AbstractBaseUser, Group, Permission, PermissionsMixin
 
+from alerts.among import among
 from alerts.audiences import keys_of, role_keys
 
 Signature = tuple[Any, ...]
@@ -31,7 +32,7 @@ class Rights:
 def signatures(users: Sequence[str]) -> dict[str, Signature]:
     """What decides the rights of these users, in four queries for all of them. A user who is gone is missing."""
     model = get_user_model()
-    rows = model._default_manager.filter(pk__in=users).values_list("pk", *_flags())
+    rows = among(model._default_manager.all(), "pk", _keys(users)).values_list("pk", *_flags())
     found = {str(pk): tuple(values) for pk, *values in rows}
     permissions = _permissions(list(found))
     return {user: (*values, permissions[user]) for user, values in found.items()}
@@ -118,8 +119,13 @@ def _permissions(users: list[str]) -> dict[str, Permissions]:
 def _links(model: Any, name: str, users: list[str]) -> list[tuple[Any, Any]]:
     """The keys of these users, each with those of the rows one of their many-to-many fields leads to."""
     field = model._meta.get_field(name)
-    rows = field.remote_field.through._default_manager.filter(**{f"{field.m2m_field_name()}__in": users})
-    return list(rows.values_list(f"{field.m2m_field_name()}_id", f"{field.m2m_reverse_field_name()}_id"))
+    one, other = f"{field.m2m_field_name()}_id", f"{field.m2m_reverse_field_name()}_id"
+    rows = among(field.remote_field.through._default_manager.all(), one, _keys(users))
+    return list(rows.values_list(one, other))
+
+
+def _keys(users: Iterable[str]) -> list[Any]:
+    return [get_user_model()._meta.pk.to_python(user) for user in users]
 
 
 def _has_field(model: Any, name: str) -> bool:

@@ -29,6 +29,8 @@ from django.http import HttpRequest, parse_cookie
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from alerts.among import among
+
 Scope = Mapping[str, Any]
 
 
@@ -80,7 +82,8 @@ def _plain_users(session_keys: list[str]) -> dict[str, AbstractBaseUser | None]:
                 claims[key] = backend, model._meta.pk.to_python(values[SESSION_KEY]), values.get(HASH_SESSION_KEY)
             else:
                 del found[key]
-    users = {user.pk: user for user in model._default_manager.filter(pk__in={pk for _, pk, _ in claims.values()})}
+    rows = among(model._default_manager.all(), "pk", {pk for _, pk, _ in claims.values()})
+    users = {user.pk: user for user in rows}
     for key, (backend, pk, session_hash) in claims.items():
         user = users.get(pk)
         if user is None or not backend.user_can_authenticate(user):
@@ -101,7 +104,7 @@ def _values_of(session_keys: list[str]) -> dict[str, dict[str, Any]]:
     """What sessions in the database hold; those that are gone or over are missing."""
     decode = DatabaseStore().decode
     alive = DatabaseStore.get_model_class()._default_manager.filter(expire_date__gt=timezone.now())
-    rows = alive.filter(session_key__in=session_keys).values_list("session_key", "session_data")
+    rows = among(alive, "session_key", session_keys).values_list("session_key", "session_data")
     return {key: decode(data) for key, data in rows}
 
 
@@ -112,7 +115,7 @@ def ended_sessions(session_keys: Iterable[str]) -> set[str]:
     if hasattr(store, "get_model_class"):
         model = store.get_model_class()
         # The database's clock: one process whose own has jumped would close every socket it has.
-        alive = model._default_manager.filter(session_key__in=keys, expire_date__gt=Now())
+        alive = among(model._default_manager.filter(expire_date__gt=Now()), "session_key", keys)
         return keys - set(alive.values_list("session_key", flat=True))
     return {key for key in keys if not store(key).load()}
 
