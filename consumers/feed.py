@@ -111,6 +111,7 @@ class Feed:
             self.push()
             await self._read()
         except DatabaseError as error:
+            self._fall_out()
             self._log_failure("socket", error)
             await self._say_bye(CloseCode.RESTARTING)
         finally:
@@ -178,19 +179,27 @@ class Feed:
 
     def wake(self, position: int) -> None:
         """An entry that concerns this socket is in the tail; none before it does that has not been told of."""
+        self._fall_out()
         if self._is_idle:
             self.cursor = max(self.cursor, position - 1)
             self._is_idle = False
         self.push()
 
+    def wait(self, later: Later) -> None:
+        """What was to be written has to be waited for."""
+        self._is_idle = False
+        self._writer = asyncio.create_task(self._write(later))
+
     def look(self) -> None:
         """Something about the log itself changed."""
+        self._fall_out()
         self._pass_what_was_told()
         self._is_idle = False
         self.push()
 
     def say(self, text: str) -> None:
         """Send a frame after those that wait already."""
+        self._fall_out()
         self._pass_what_was_told()
         self._said.append(Frame(text))
         if len(self._said) > MOST_UNSENT:
@@ -206,6 +215,7 @@ class Feed:
     def beat(self) -> None:
         """A heartbeat: the cursor, read from the same path as the alerts."""
         self.beat_at = asyncio.get_running_loop().time() + conf().HEARTBEAT
+        self._fall_out()
         self._pass_what_was_told()
         self.say(
             frames.heartbeat(
@@ -219,19 +229,25 @@ class Feed:
     def close(self, code: CloseCode) -> None:
         """End the socket; nothing but `bye` is sent after this."""
         if self._closing is None:
+            self._fall_out()
             self._closing = code
             logger.info("close: %s user=%s ip=%s", code.reason, self.reader.user.pk, self.address)
             self.push()
 
     def frees(self, position: int) -> bool:
         """Whether an acknowledgement up to this position frees a part of the window."""
+        self._fall_out()
         return position <= self.cursor and self.window.frees(position)
 
     def acknowledge(self, position: int) -> None:
         """The client has received everything up to this position."""
+        self._fall_out()
         self.window.acknowledge(position)
-        if not self._is_idle:
-            self.push()
+        self.push()
+
+    def _fall_out(self) -> None:
+        """Whatever happens to this socket alone, happens out of step."""
+        self.reader.role.fall_out(self)
 
     def _pass_what_was_told(self) -> None:
         """Whatever an idle socket was not woken for does not concern it."""
@@ -289,7 +305,7 @@ class Feed:
             except Exception as error:
                 later = partial(self._break_off, error)
             if later is not None:
-                self._writer = asyncio.create_task(self._write(later))
+                self.wait(later)
 
     async def _write(self, later: Later | None) -> None:
         try:
@@ -316,6 +332,8 @@ class Feed:
                 return None
             elif self.cursor >= tail.head:
                 self._is_idle = True
+                self._read_before.clear()  # whatever is left of it was not sent
+                self.reader.role.fall_in(self)
                 return None
             else:
                 self._is_idle = False
@@ -401,6 +419,7 @@ class Feed:
                 await self._obey(text)
 
     async def _obey(self, text: str) -> None:
+        self._fall_out()
         name: str | None = None
         try:
             try:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from alerts.reads import MOST
 
 from .entrance import Arrival
+from .role import Role
 from .tail import Tail
-from .waiting import Role
 
 if TYPE_CHECKING:
     from .feed import Feed

@@ -112,8 +112,8 @@ class Service:
             self.adopt(reader, arrival)
         self._sockets += 1
         reader.feeds.add(feed)
-        reader.role.changed()
         feed.reader = reader
+        reader.role.enter(feed)
         return None
 
     def leave(self, feed: Feed) -> None:
@@ -122,7 +122,7 @@ class Service:
             self._is_empty.set()
         reader = feed.reader
         reader.feeds.discard(feed)
-        reader.role.changed()
+        reader.role.leave(feed)
         if not reader.feeds:
             self.tail.waiting.remove(reader)
             self.readers.pop(str(reader.user.pk), None)

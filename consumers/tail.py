@@ -30,7 +30,8 @@ from alerts.relay.layer import GROUP, LIMIT, LOOK_WHEN_DOWN, VERSION, layer
 from .batch import Batch, filtered
 from .index import Index
 from .pool import log_lane
-from .waiting import Role, Sleeper, Waiting
+from .role import Role, Sleeper
+from .waiting import Waiting
 
 logger = logging.getLogger(__name__)
 MOST_BYTES = 16 * 1024 * 1024  # of encoded alerts held here
@@ -55,7 +56,7 @@ class Tail:
         self.epoch = ""
         self.head = 0
         self.oldest = 1
-        self.waiting = Waiting()
+        self.waiting = Waiting(self.next_of)
         self._entries: list[Entry] = []
         self._first = 1  # the position of the first entry held
         self._index = Index()
@@ -96,15 +97,22 @@ class Tail:
             return None
         if self._index.last(reader.own_key) > after:
             return self._filter(after, reader.keys, count, size)
-        key = (after, reader.role)
+        batch = self.next_of(after, reader.role)
+        if batch is None or (len(batch.entries) <= count and (batch.size <= size or len(batch.entries) == 1)):
+            return batch
+        return self._filter(after, reader.role.keys, count, size)
+
+    def next_of(self, after: int, role: Role) -> Batch | None:
+        """What all of a role read next after a position, but for what is somebody's own."""
+        if after + 1 < self._first:
+            return None
+        key = (after, role)
         batch = self._batches.get(key)
         if batch is None:
             if len(self._batches) > DISTINCT:
                 self._batches.clear()
-            batch = self._batches[key] = self._filter(after, reader.role.keys, BATCH, MOST_IN_A_FRAME)
-        if len(batch.entries) <= count and (batch.size <= size or len(batch.entries) == 1):
-            return batch
-        return self._filter(after, reader.role.keys, count, size)
+            batch = self._batches[key] = self._filter(after, role.keys, BATCH, MOST_IN_A_FRAME)
+        return batch
 
     def _filter(self, after: int, keys: frozenset[str], count: int, size: int) -> Batch:
         size = min(size, MOST_IN_A_FRAME)

@@ -1,71 +1,31 @@
 """The readers that wait here, by audience key. Only those an alert concerns are woken: once for all that is new.
 
-They are woken in rounds. A round takes all that was announced since the last one, and wakes a slice of the sockets at
-a time, so that whoever else works in this loop has a turn. The next one comes after a pause as long as this one took:
-in a burst each socket is sent a few large frames, for one system call each, rather than many small ones.
+They are woken in rounds. A round takes all that was announced since the last one. It is sent to the sockets that are in
+step (role.py); the others are woken, a slice at a time, so that whoever else works in this loop has a turn. The next
+round comes after a pause as long as this one took: in a burst each socket is sent a few large frames, for one system
+call each, rather than many small ones.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
 
 from alerts.frames import Entry
 
+from .batch import Batch
 from .connection import together
+from .role import Role, Sleeper, Socket
 
 SLICE = 500  # sockets woken without a pause
 LONGEST_PAUSE = 0.1  # seconds between two rounds
 
 
-class Role:
-    """Those who have all their keys in common, but the personal one."""
-
-    __slots__ = ("_sockets", "first", "keys", "readers")
-
-    def __init__(self, keys: frozenset[str]) -> None:
-        self.keys = keys
-        self.readers: set[Sleeper] = set()
-        self.first: int | None = None  # of what was announced since the last round, the first that concerns them
-        self._sockets: list[Socket] | None = None
-
-    @property
-    def sockets(self) -> list[Socket]:
-        if self._sockets is None:
-            self._sockets = [socket for reader in self.readers for socket in reader.feeds]
-        return self._sockets
-
-    def changed(self) -> None:
-        """Some socket came or went."""
-        self._sockets = None
-
-
-class Socket(Protocol):
-    """What is woken."""
-
-    def wake(self, position: int) -> None: ...
-
-
-class Sleeper(Protocol):
-    """What has a role, and sockets."""
-
-    own_key: str
-    role: Role
-
-    @property
-    def keys(self) -> frozenset[str]: ...
-    @property
-    def feeds(self) -> Collection[Socket]: ...
-
-    def hint(self, frame: str) -> None: ...
-    def look(self) -> None: ...
-
-
 class Waiting:
     """One per tail; every method belongs to the server's loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, read: Callable[[int, Role], Batch | None]) -> None:
+        self._read = read  # what those of a role read next after a position; None: the tail does not reach that far
         self.told = 0  # the position up to which everybody concerned has been woken
         self._announced = 0
         self._roles: dict[frozenset[str], Role] = {}
@@ -81,7 +41,8 @@ class Waiting:
         """Give a reader its role: all its keys but its own."""
         role = reader.role = self._roles.get(shared_keys) or self._roles.setdefault(shared_keys, Role(shared_keys))
         role.readers.add(reader)
-        role.changed()
+        for socket in reader.feeds:
+            role.enter(socket)
         self._users[reader.own_key] = reader
 
     def remove(self, reader: Sleeper) -> None:
@@ -89,7 +50,8 @@ class Waiting:
         role = reader.role
         news = (role.first, self._firsts.pop(reader.own_key, None))
         role.readers.discard(reader)
-        role.changed()
+        for socket in reader.feeds:
+            role.leave(socket)
         if not role.readers:
             del self._roles[role.keys]
         del self._users[reader.own_key]
@@ -130,6 +92,7 @@ class Waiting:
     def look(self, head: int) -> None:
         """Something about the log itself changed: everybody looks at it now, and what was announced is forgotten."""
         for role in self._roles.values():
+            role.fall_out_all()
             role.first = None
         self._firsts.clear()
         self._due.clear()
@@ -148,15 +111,33 @@ class Waiting:
     def _begin(self) -> None:
         self._began = asyncio.get_running_loop().time()
         self._reached = self._announced
-        for role in self._roles.values():
-            if role.first is not None:
-                self._due.update(dict.fromkeys(role.sockets, role.first))
-                role.first = None
         for key, first in self._firsts.items():
-            for socket in self._users[key].feeds:
-                self._due[socket] = min(first, self._due.get(socket, first))
+            reader = self._users[key]
+            for socket in reader.feeds:
+                reader.role.fall_out(socket)
+                self._due[socket] = first
         self._firsts.clear()
+        with together:
+            for role in self._roles.values():
+                if role.first is not None:
+                    self._tell(role, role.first)
         self._go_on()
+
+    def _tell(self, role: Role, first: int) -> None:
+        """Send it to those who are in step; whoever is not, or falls out over it, is due."""
+        role.position = max(role.position, first - 1)  # whatever lies between does not concern them
+        while role.position < self._reached:
+            batch = self._read(role.position, role)
+            if batch is None:
+                role.fall_out_all()
+                break
+            if batch.entries:
+                role.send(batch)
+            else:
+                role.position = batch.position
+        for socket in role.apart:
+            self._due[socket] = min(first, self._due.get(socket, first))
+        role.first = None
 
     def _go_on(self) -> None:
         due = self._due

@@ -231,6 +231,8 @@ async def test_a_heartbeat_in_the_middle_of_a_round_passes_nothing_that_is_still
 ):
     browser = await browse(ann)
     await answered(browser)
+    monkeypatch.setattr("consumers.role.Role.fall_in", lambda *_: None)
+    await answered(browser)
     monkeypatch.setattr("consumers.waiting.SLICE", 0)  # a round that does not get on
     head = await people_lane(write, "everyone", 2)
     await service.tail.refresh()
@@ -245,6 +247,8 @@ async def test_a_heartbeat_in_the_middle_of_a_round_passes_nothing_that_is_still
 
 async def test_rights_that_change_in_the_middle_of_a_round_lose_nothing_of_before(browse, ann, service, monkeypatch):
     browser = await browse(ann)
+    await answered(browser)
+    monkeypatch.setattr("consumers.role.Role.fall_in", lambda *_: None)
     await answered(browser)
     monkeypatch.setattr("consumers.waiting.SLICE", 0)
     head = await people_lane(write, "everyone", 2)
@@ -261,6 +265,8 @@ async def test_rights_that_change_in_the_middle_of_a_round_lose_nothing_of_befor
 
 async def test_nothing_is_sent_by_a_right_that_is_lost_already(browse, ann, service, monkeypatch):
     browser = await browse(ann)
+    await answered(browser)
+    monkeypatch.setattr("consumers.role.Role.fall_in", lambda *_: None)
     await answered(browser)
     monkeypatch.setattr("consumers.waiting.SLICE", 0)
     await people_lane(write, "everyone", 2)

@@ -13,9 +13,11 @@ from alerts.relay.bell import bell
 from alerts.relay.head import new_epoch, read_head
 from alerts.relay.layer import GROUP, layer
 from consumers.batch import Batch
+from consumers.connection import Connection
 from consumers.pool import people_lane
+from consumers.role import Role
 from consumers.tail import BATCH, Tail, _SqliteFile
-from consumers.waiting import Role
+from consumers.window import Window
 from tests.consumers.conftest import until
 
 KEYS = frozenset({"everyone", "staff"})
@@ -25,6 +27,9 @@ class Woken:
     """A reader that writes down what wakes it."""
 
     role: Role
+    cursor: int
+    window: Window
+    connection: Connection
 
     @property
     def keys(self) -> frozenset[str]:
@@ -39,6 +44,7 @@ class Woken:
     def wake(self, position: int) -> None:
         self.positions.append(position)
 
+    def wait(self, later: object) -> None: ...
     def hint(self, frame: str) -> None: ...
 
     def look(self) -> None:

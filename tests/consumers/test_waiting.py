@@ -7,7 +7,10 @@ from itertools import count
 import pytest
 
 from alerts.frames import Entry
-from consumers.waiting import LONGEST_PAUSE, Role, Waiting
+from consumers.connection import Connection
+from consumers.role import Role
+from consumers.waiting import LONGEST_PAUSE, Waiting
+from consumers.window import Window
 from tests.consumers.conftest import until
 
 numbers = count(1)
@@ -15,6 +18,9 @@ numbers = count(1)
 
 class Sleeper:
     role: Role
+    cursor: int
+    window: Window
+    connection: Connection
 
     def __init__(self, *shared: str, own: str = "", takes: float = 0.0) -> None:
         self.own_key = own or f"user:{next(numbers)}"
@@ -28,6 +34,7 @@ class Sleeper:
         self.woken.append(position)
         time.sleep(self._takes)
 
+    def wait(self, later: object) -> None: ...
     def hint(self, frame: str) -> None: ...
 
     def look(self) -> None:
@@ -40,7 +47,7 @@ def entries(first: int, *audiences: str) -> list[Entry]:
 
 @pytest.fixture
 def waiting() -> Waiting:
-    return Waiting()
+    return Waiting(lambda after, role: None)  # whoever is woken reads by themselves
 
 
 async def told(waiting: Waiting, position: int) -> None:
