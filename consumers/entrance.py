@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from alerts.reads import MOST as MOST_UNREAD
-from alerts.reads import unread_counts
+from alerts.reads import unread_count, unread_counts
 
 from .identity import Identity, identify_all
 from .pool import people_lane
@@ -22,6 +22,7 @@ MOST = 256  # handshakes in one batch
 AT_ONCE = 2  # batches, each in a thread of its own
 # Seconds from one batch to the next, unless that is full: a batch costs as much for one as for fifty.
 APART = 0.05
+FEW = 8  # users who are counted one by one: a count for many is planned for many
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,12 @@ class Entrance:
             else:
                 found[identity.user.pk] = Arrival(identity, unread, up_to)
         for shared_keys, of_one_role in further_back.items():
-            users = [identity.reading.user for identity in of_one_role]
-            counts = await people_lane(unread_counts, users, shared_keys, up_to)
+            if len(of_one_role) <= FEW:
+                one_by_one = [await people_lane(unread_count, one.reading, one.keys, up_to) for one in of_one_role]
+                counts = {one.reading.user: count for one, count in zip(of_one_role, one_by_one, strict=True)}
+            else:
+                users = [identity.reading.user for identity in of_one_role]
+                counts = await people_lane(unread_counts, users, shared_keys, up_to)
             for identity in of_one_role:
                 found[identity.user.pk] = Arrival(identity, counts.get(identity.reading.user, 0), up_to)
         return found
