@@ -1,7 +1,6 @@
-"""Rows whose column is among many values, asked so that some hundred cost next to nothing.
+"""Rows whose column is among many values, asked so that some hundred are bound as one.
 
-Of `IN (...)` Django prepares, compiles and binds each value by itself, a millisecond for 500 and more. PostgreSQL takes
-them as one array.
+Of `IN (...)` Django prepares, compiles and binds each value by itself. PostgreSQL takes them as one array.
 """
 
 from __future__ import annotations

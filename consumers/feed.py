@@ -193,14 +193,12 @@ class Feed:
     def look(self) -> None:
         """Something about the log itself changed."""
         self._fall_out()
-        self._pass_what_was_told()
         self._is_idle = False
         self.push()
 
     def say(self, text: str) -> None:
         """Send a frame after those that wait already."""
         self._fall_out()
-        self._pass_what_was_told()
         self._said.append(Frame(text))
         if len(self._said) > MOST_UNSENT:
             self._said.clear()
@@ -216,7 +214,6 @@ class Feed:
         """A heartbeat: the cursor, read from the same path as the alerts."""
         self.beat_at = asyncio.get_running_loop().time() + conf().HEARTBEAT
         self._fall_out()
-        self._pass_what_was_told()
         self.say(
             frames.heartbeat(
                 position=self.cursor,
@@ -246,11 +243,11 @@ class Feed:
         self.push()
 
     def _fall_out(self) -> None:
-        """Whatever happens to this socket alone, happens out of step."""
-        self.reader.role.fall_out(self)
+        """Whatever happens to this socket alone, happens out of step, and from where everybody was told.
 
-    def _pass_what_was_told(self) -> None:
-        """Whatever an idle socket was not woken for does not concern it."""
+        What an idle socket was not woken for does not concern it.
+        """
+        self.reader.role.fall_out(self)
         if self._is_idle and self._epoch == self.tail.epoch:
             self.cursor = max(self.cursor, self.tail.waiting.told)
 

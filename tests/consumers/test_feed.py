@@ -287,6 +287,8 @@ async def test_an_idle_socket_that_is_told_something_stands_where_everybody_was_
     await people_lane(LogHead.objects.update, oldest=head)
     await service.tail.refresh()
     await service.tail.refresh()
+    browser.feed.acknowledge(head)
+    await answered(browser)
     browser.feed.say('{"type":"error","code":"x","message":"","command":null}')
     await answered(browser)
     assert "gap" not in [frame["type"] for frame in browser.frames]
