@@ -4,6 +4,9 @@ Serial keys are handed out before the commit: a reader that asks for "key > last
 first statement locks the one head row, and a second, separate one numbers what is committed by then. In one statement
 the second relay's snapshot would be older than its wait, and rows would be numbered twice (trap X18). Nothing but
 LogHead and Alert is touched under that lock (trap X19).
+
+On PostgreSQL all this is two round trips: BEGIN goes with the statements that lock and number, COMMIT with those that
+fold the storms and move the head.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,17 +33,20 @@ logger = logging.getLogger(__name__)
 BATCH = 1_000
 RECENT = 500  # positions looked back for storms under way, after another process has numbered
 
-LIMITS = """
-SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-SET LOCAL lock_timeout = '2s';
-SET LOCAL idle_in_transaction_session_timeout = '5s';
-"""
+Statement = tuple[str, Sequence[Any]]
+LIMITS = [
+    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET LOCAL lock_timeout = '2s'",
+    "SET LOCAL idle_in_transaction_session_timeout = '5s'",
+]
 HEAD = f"SELECT epoch, position, fingerprint FROM {LogHead._meta.db_table} WHERE id = {ONLY}"
 MOVE_HEAD = f"UPDATE {LogHead._meta.db_table} SET epoch = %s, position = %s, fingerprint = %s WHERE id = {ONLY}"
 # As they are published: nobody reads them anew for that.
-COLUMNS = ", ".join(f'"{field.column}"' for field in Alert._meta.concrete_fields if field.name not in NEVER_READ)
+FIELDS = [field for field in Alert._meta.concrete_fields if field.name not in NEVER_READ]
+COLUMNS = ", ".join(f'"{field.column}"' for field in FIELDS)
 NUMBER = f"""
-UPDATE {Alert._meta.db_table} SET position = %s + due.nth
+UPDATE {Alert._meta.db_table}
+SET position = (SELECT position FROM {LogHead._meta.db_table} WHERE id = {ONLY}) + due.nth
 FROM (
     SELECT seq AS due_seq, row_number() OVER (ORDER BY seq) AS nth
     FROM {Alert._meta.db_table} WHERE position IS NULL ORDER BY seq LIMIT {BATCH}
@@ -55,6 +62,10 @@ FROM (
 ) AS member
 WHERE seq = member.member_seq
 """
+
+
+class HeadIsMissing(Exception):
+    """Nobody has numbered yet, or the row was removed by hand."""
 
 
 class Busy(Exception):
@@ -94,11 +105,15 @@ class Numberer:
         connection = connections[using()]
         if not (is_rung and self._is_alone) and not Alert.objects.using(using()).filter(position=None).exists():
             return None
+        known_as = fingerprint(connection)
         streams, self._streams = self._streams, None  # gone, should this fail half way
         try:
             # On SQLite numbering never waits for the one writer: it would hold up the writers behind it.
-            with without_waiting(connection), transaction.atomic(using=using(), durable=True):
-                numbered, streams = self._number(connection, streams)
+            with without_waiting(connection), _transaction(connection) as (begin, commit):
+                numbered, streams = self._number(connection, streams, known_as, begin, commit)
+        except HeadIsMissing:
+            make_head()
+            return self.number()
         except OperationalError as error:
             if not is_lock(error):
                 raise
@@ -110,42 +125,85 @@ class Numberer:
         return numbered
 
     def _number(
-        self, connection: BaseDatabaseWrapper, streams: grouping.Streams | None
-    ) -> tuple[Numbered | None, grouping.Streams | None]:
+        self,
+        connection: BaseDatabaseWrapper,
+        streams: grouping.Streams | None,
+        known_as: str,
+        begin: Sequence[Statement],
+        commit: Sequence[Statement],
+    ) -> tuple[Numbered | None, grouping.Streams]:
         with connection.cursor() as cursor:
-            head = _lock_head(cursor)
-            if head is None:
-                make_head()
-                head = _lock_head(cursor)
-            epoch, position, known_as = head
-            print_here = fingerprint(connection)
+            *_, heads, rows = _execute(cursor, [*begin, (_lock_of(connection), ()), (NUMBER, ())])
+            if not heads:
+                raise HeadIsMissing
+            epoch, position, was_known_as = heads[0]
             went_back = epoch == self._seen[0] and position < self._seen[1]
-            if went_back or (known_as and known_as != print_here):
+            if went_back or (was_known_as and was_known_as != known_as):
                 why = "went back" if went_back else "restored"
                 logger.warning("The log is another one (%s): a new epoch begins.", why)
                 epoch = random_epoch()
             self._is_alone = self._seen == (epoch, position)
             if streams is None or not self._is_alone:
                 streams = grouping.Streams(_recent(position))
-            new = sorted(Alert.objects.using(using()).raw(NUMBER, [position]), key=_position)
-            if not new:
+            if not rows:
                 return None, streams
-            _group(cursor, streams, new)
-            cursor.execute(MOVE_HEAD, [epoch, position + len(new), print_here])
+            new = sorted(_as_alerts(connection, rows), key=_position)
+            head: Statement = (MOVE_HEAD, (epoch, position + len(new), known_as))
+            _execute(cursor, [*_group(streams, new), head, *commit])
         return Numbered(epoch, new, is_more=len(new) == BATCH), streams
 
 
-def _lock_head(cursor: CursorWrapper) -> Any:
-    """Epoch, position and fingerprint, or None. One round trip: the limits of the transaction go with it."""
-    if cursor.db.vendor != "postgresql":
-        cursor.execute(HEAD)
-        return cursor.fetchone()
+@contextmanager
+def _transaction(connection: BaseDatabaseWrapper) -> Iterator[tuple[list[Statement], list[Statement]]]:
+    """A transaction, and what its first and its last statements are to be sent with."""
+    limits: list[Statement] = [(limit, ()) for limit in LIMITS] if connection.vendor == "postgresql" else []
+    if not _sends_many(connection) or connection.in_atomic_block:
+        with transaction.atomic(using=using(), durable=True):
+            yield limits, []
+        return
+    connection.ensure_connection()
+    raw: Any = connection.connection
+    try:
+        yield [("BEGIN", ()), *limits], [("COMMIT", ())]
+    finally:
+        with connection.wrap_database_errors:
+            raw.rollback()  # of what is committed, nothing
+
+
+def _sends_many(connection: BaseDatabaseWrapper) -> bool:
+    """Whether several statements can go in one round trip, and the rows of each be had: with psycopg 3."""
+    if connection.vendor != "postgresql":
+        return False
     from django.db.backends.postgresql.psycopg_any import is_psycopg3
 
-    cursor.execute(f"{LIMITS}{HEAD} FOR UPDATE")
-    while is_psycopg3 and cursor.nextset():
-        pass  # psycopg 2 is at the last one by itself
-    return cursor.fetchone()
+    return is_psycopg3 and not connection.features.uses_server_side_binding
+
+
+def _execute(cursor: CursorWrapper, statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
+    """The rows of each of them."""
+    if not _sends_many(cursor.db):
+        results = []
+        for sql, values in statements:
+            cursor.execute(sql, values)
+            results.append(cursor.fetchall() if cursor.description else [])
+        return results
+    cursor.execute(";".join(sql for sql, _ in statements), [value for _, values in statements for value in values])
+    results = [cursor.fetchall() if cursor.description else []]
+    while cursor.nextset():
+        results.append(cursor.fetchall() if cursor.description else [])
+    return results
+
+
+def _lock_of(connection: BaseDatabaseWrapper) -> str:
+    """Reads the head and locks it; on SQLite the transaction itself has locked everything."""
+    return f"{HEAD} FOR UPDATE" if connection.vendor == "postgresql" else HEAD
+
+
+def _as_alerts(connection: BaseDatabaseWrapper, rows: Iterable[tuple[Any, ...]]) -> list[Alert]:
+    compiler = Alert.objects.using(using()).query.get_compiler(using())
+    converters = compiler.get_converters([field.get_col(Alert._meta.db_table) for field in FIELDS])
+    names = [field.attname for field in FIELDS]
+    return [Alert.from_db(connection.alias, names, row) for row in compiler.apply_converters(rows, converters)]
 
 
 def _recent(head: int) -> list[grouping.Numbered]:
@@ -155,13 +213,13 @@ def _recent(head: int) -> list[grouping.Numbered]:
     return [grouping.Numbered(*row) for row in rows if row[0] is not None]  # type: ignore[arg-type]
 
 
-def _group(cursor: CursorWrapper, streams: grouping.Streams, new: Sequence[Alert]) -> None:
-    """Fold the storms among these alerts, in the log and in hand."""
+def _group(streams: grouping.Streams, new: Sequence[Alert]) -> Iterator[Statement]:
+    """Fold the storms among these alerts: in hand, and what does so in the log."""
     members = defaultdict(list)
     for alert in new:
         members[alert.kind, alert.audience].append(alert)
     for run in streams.group(grouping.Numbered(_position(a), a.kind, a.audience, a.created) for a in new):
-        cursor.execute(GROUP, [run.group, run.place, run.first, run.last, run.kind, run.audience])
+        yield GROUP, (run.group, run.place, run.first, run.last, run.kind, run.audience)
         of_run = [a for a in members[run.kind, run.audience] if run.first <= _position(a) <= run.last]
         for place, alert in enumerate(of_run, run.place):
             alert.group, alert.place = run.group, place

@@ -13,10 +13,9 @@ from tests.servers.process import Process
 
 pytestmark = [pytest.mark.fault("F7"), pytest.mark.pipeline]
 LANES = 20
-NUMBERING = """
-SELECT pid FROM pg_stat_activity
-WHERE query LIKE '%SET position = %' AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()
-"""
+LOOKS = """SELECT pid FROM pg_stat_activity WHERE query LIKE '%position" IS NULL%' AND pid <> pg_backend_pid()"""
+WAITS = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+WAITERS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 STOPPED = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'idle in transaction'"
 COPY = """
 INSERT INTO alerts_alert (id, kind, level, audience, title, body, url, actor, actor_id, subjects, count, data, "group",
@@ -45,14 +44,16 @@ def stop_while_numbering(stage: Stage, relay: Process) -> int:
     """Stops this only relay inside its transaction, where it holds the log's head. Gives its back end's pid."""
     url = stage.site.environment["DATABASE_URL"]
     with psycopg.connect(url) as head, psycopg.connect(url) as row, psycopg.connect(url, autocommit=True) as looker:
+        wait_until(lambda: looker.execute(LOOKS).fetchone(), what="a relay that looks at the log")
+        [pid] = looker.execute(LOOKS).fetchone() or [0]
         head.execute("SELECT 1 FROM alerts_loghead FOR UPDATE")
         first = stage.write("first", 1, only=["delete"])
         wait_until(lambda: looker.execute(UNNUMBERED).fetchone() != (0,), what="an alert without its number")
         assert first.wait() == 0, first.read_log()  # its own bell is gone
         row.execute("SELECT 1 FROM alerts_alert WHERE position IS NULL FOR UPDATE")
+        wait_until(lambda: looker.execute(WAITERS).fetchone() == (1,), what="the end of the bell's back end")
         head.rollback()
-        wait_until(lambda: looker.execute(NUMBERING).fetchone(), what="a relay that numbers")
-        [pid] = looker.execute(NUMBERING).fetchone() or [0]
+        wait_until(lambda: looker.execute(WAITS, [pid]).fetchone(), what="a relay that numbers")
         relay.pause()
         row.rollback()
         wait_until(lambda: looker.execute(STOPPED, [pid]).fetchone(), what="a back end that nobody talks to")
