@@ -176,7 +176,7 @@ def _sends_many(connection: BaseDatabaseWrapper) -> bool:
         return False
     from django.db.backends.postgresql.psycopg_any import is_psycopg3
 
-    return is_psycopg3 and not connection.features.uses_server_side_binding
+    return is_psycopg3 and not connection.settings_dict["OPTIONS"].get("server_side_binding", False)
 
 
 def _execute(cursor: CursorWrapper, statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
