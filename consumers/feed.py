@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -269,7 +270,8 @@ class Feed:
         self.cursor = head if self._gap else position
         if self.cursor < head:
             self._read_before = await self._read_among_missed(reading, head)
-        self.beat_at = asyncio.get_running_loop().time() + conf().HEARTBEAT
+        # The first one early: thousands who came at once are spread over half the time, and stay so.
+        self.beat_at = asyncio.get_running_loop().time() + conf().HEARTBEAT * random.uniform(0.5, 1)
         hello = Frame(
             frames.hello(
                 epoch=self._epoch,

@@ -49,8 +49,8 @@ class InStep(NamedTuple):
     """Since which batch a socket is in step, and the totals of alerts and bytes at which its window is full."""
 
     since: int
-    alerts: float
-    bytes: float
+    alerts: int
+    bytes: int
 
 
 class Role:
@@ -96,8 +96,11 @@ class Role:
             return
         self.apart.add(socket)
         if limits.since < self._count:
-            for batch in islice(self._batches, len(self._batches) - (self._count - limits.since), None):
-                socket.window.add(batch)
+            batches = islice(self._batches, len(self._batches) - (self._count - limits.since), None)
+            window = socket.window
+            # The limits were those of its window when it fell in, beyond the totals of then.
+            sent = (self._alerts - limits.alerts + window.alerts, self._bytes - limits.bytes + window.bytes)
+            window.add_all(batches, *sent)
             socket.cursor = self.position
 
     def fall_out_all(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 
 from .batch import Batch
 
@@ -28,17 +29,27 @@ class Window:
         self.alerts -= len(batch.entries)
         self.bytes -= batch.size
 
+    def add_all(self, batches: Iterable[Batch], alerts: int, size: int) -> None:
+        """These were sent, so many alerts and bytes in all."""
+        self._batches.extend(batches)
+        self.alerts -= alerts
+        self.bytes -= size
+
     def frees(self, position: int) -> bool:
         """Whether an acknowledgement up to this position frees a part."""
         return bool(self._batches) and self._batches[0].positions[self._acknowledged] <= position
 
     def acknowledge(self, position: int) -> None:
         """Everything up to this position was received."""
+        if self._batches and self._batches[-1].positions[-1] <= position:
+            self.clear()
+            return
         done = 0
         for batch in self._batches:
             got = bisect_right(batch.positions, position, self._acknowledged)
             self.alerts += got - self._acknowledged
-            self.bytes += sum(entry.size for entry in batch.entries[self._acknowledged : got])
+            is_whole = got - self._acknowledged == len(batch.entries)
+            self.bytes += batch.size if is_whole else sum(e.size for e in batch.entries[self._acknowledged : got])
             if got < len(batch.entries):
                 self._acknowledged = got
                 break
