@@ -108,7 +108,10 @@ class Role:
             self.fall_out(socket)
 
     def send(self, batch: Batch) -> None:
-        """To all who are in step, but those whose window has no room for it: they fall out."""
+        """To all who are in step, but those whose window has no room for it, or none left: they fall out."""
+        if not self._in_step:
+            self.position = batch.position
+            return
         count, size = len(batch.entries), batch.size
         if self._alerts + count > self._room[0] or self._bytes + size > self._room[1]:
             self._part(self._alerts + count, self._bytes + size)
@@ -123,11 +126,10 @@ class Role:
             self.fall_out(socket)
             socket.wait(later)
         if self._alerts >= self._room[0] or self._bytes >= self._room[1]:
-            for socket in self._part(self._alerts + 1, self._bytes + 1):
-                socket.wake(self.position)  # to note that its window is full
+            self._part(self._alerts + 1, self._bytes + 1)
 
-    def _part(self, alerts: int, size: int) -> list[Socket]:
-        """Let those fall out whose windows have no room up to these totals."""
+    def _part(self, alerts: int, size: int) -> None:
+        """Let those fall out whose windows have no room up to these totals, and forget what nobody accounts for."""
         full = [socket for socket, limits in self._in_step.items() if alerts > limits.alerts or size > limits.bytes]
         for socket in full:
             self.fall_out(socket)
@@ -136,4 +138,3 @@ class Role:
             self._batches.popleft()
         alerts_left = min((limits.alerts for limits in self._in_step.values()), default=inf)
         self._room = (alerts_left, min((limits.bytes for limits in self._in_step.values()), default=inf))
-        return full

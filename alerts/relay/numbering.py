@@ -5,8 +5,9 @@ first statement locks the one head row, and a second, separate one numbers what 
 the second relay's snapshot would be older than its wait, and rows would be numbered twice (trap X18). Nothing but
 LogHead and Alert is touched under that lock (trap X19).
 
-On PostgreSQL all this is two round trips: BEGIN goes with the statements that lock and number, COMMIT with those that
-fold the storms and move the head.
+With psycopg 3 all this is two round trips: BEGIN goes with the statements that lock and number, COMMIT with those that
+fold the storms and move the head. Sent together, they are separate still: at READ COMMITTED each has a snapshot of its
+own, the one that numbers a later one than its wait for the lock.
 """
 
 from __future__ import annotations
@@ -157,17 +158,17 @@ class Numberer:
 def _transaction(connection: BaseDatabaseWrapper) -> Iterator[tuple[list[Statement], list[Statement]]]:
     """A transaction, and what its first and its last statements are to be sent with."""
     limits: list[Statement] = [(limit, ()) for limit in LIMITS] if connection.vendor == "postgresql" else []
-    if not _sends_many(connection) or connection.in_atomic_block:
+    if not _sends_many(connection) or connection.in_atomic_block or not connection.get_autocommit():
         with transaction.atomic(using=using(), durable=True):
             yield limits, []
         return
-    connection.ensure_connection()
-    raw: Any = connection.connection
     try:
         yield [("BEGIN", ()), *limits], [("COMMIT", ())]
     finally:
-        with connection.wrap_database_errors:
-            raw.rollback()  # of what is committed, nothing
+        raw: Any = connection.connection
+        if raw is not None and not raw.closed:  # else there is an error, and it says more
+            with connection.wrap_database_errors:
+                raw.rollback()  # after the COMMIT there is nothing to roll back, and nothing is sent
 
 
 def _sends_many(connection: BaseDatabaseWrapper) -> bool:

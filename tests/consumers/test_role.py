@@ -1,4 +1,4 @@
-"""In step or apart, a socket is sent the same, and its cursor and window are the same once anybody looks."""
+"""What was written to a socket in step is what its cursor and its window say once anybody looks."""
 
 from typing import Any
 
@@ -28,11 +28,10 @@ class Socket:
         self.cursor, self.window = cursor, Window(alerts, size)
         self.wire = Wire()
         self.connection: Connection = self.wire
-        self.woken: list[int] = []
         self.waited = 0
 
     def wake(self, first: int) -> None:
-        self.woken.append(first)
+        raise AssertionError("waking is for the rounds")
 
     def wait(self, later: object) -> None:
         self.waited += 1
@@ -87,15 +86,28 @@ def test_a_batch_that_a_window_has_no_room_for_is_not_sent_to_it(role):
     role.send(batch(3, 2))
     assert (len(narrow.wire.frames), len(wide.wire.frames)) == (1, 2)
     assert (narrow in role.apart, narrow.cursor, narrow.window.alerts) == (True, 2, 1)
-    assert (wide in role.apart, narrow.woken) == (False, [])
+    assert wide not in role.apart
 
 
-def test_whose_window_is_full_falls_out_at_once_and_notes_it(role):
+def test_whose_window_is_full_falls_out_at_once(role):
     narrow, heavy = Socket(alerts=2), Socket(size=20)
     join(role, narrow, heavy)
     role.send(batch(1, 2))
     for socket in (narrow, heavy):
-        assert (socket.woken, socket.window.is_full, socket in role.apart) == ([2], True, True)
+        assert (socket.window.is_full, socket in role.apart) == (True, True)
+
+
+def test_nothing_is_kept_while_nobody_is_in_step(role):
+    apart, was_in_step = Socket(5), Socket(5)
+    role.enter(apart)
+    join(role, was_in_step)
+    role.send(batch(6))
+    role.fall_out(was_in_step)
+    role.send(batch(7))
+    kept = len(role._batches)
+    for position in range(8, 50):
+        role.send(batch(position))
+    assert (len(role._batches), role.position) == (kept, 49)
 
 
 def test_whoever_has_to_wait_falls_out_with_what_is_on_its_way(role):
