@@ -125,7 +125,7 @@ def write(alert: Alert, further: Sequence[Subject]) -> None:
 
 
 def _insert(alert: Alert, using: str) -> None:
-    """The one INSERT. Its text is always the same: `save()` would compile it anew, for as long as it takes to run."""
+    """The one INSERT. Its text is always the same, and `save()` would compile it anew. Sends no signals."""
     connection = connections[using]
     values = [field.get_db_prep_save(getattr(alert, field.attname), connection) for field in FIELDS]
     # As `save()` has it: a statement that fails in a transaction leaves that to be rolled back.

@@ -97,7 +97,7 @@ def test_whose_window_is_full_falls_out_at_once(role):
         assert (socket.window.is_full, socket in role.apart) == (True, True)
 
 
-def test_nothing_is_kept_while_nobody_is_in_step(role):
+def test_nothing_more_is_kept_while_nobody_is_in_step(role):
     apart, was_in_step = Socket(5), Socket(5)
     role.enter(apart)
     join(role, was_in_step)
