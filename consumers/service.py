@@ -6,6 +6,7 @@ import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import cycle
 from typing import Any
 
 from alerts.conf import conf
@@ -23,7 +24,8 @@ from .tail import Tail
 from .watch import Watch
 
 logger = logging.getLogger(__name__)
-TICK = 1.0  # seconds
+TICK = 1.0  # seconds between two looks after the same socket
+PARTS = 10  # that all sockets are looked after in, one after the other: no alert waits for a look after all of them
 FAREWELL = 2.0  # seconds the sockets of a process that ends have to say goodbye
 
 
@@ -43,6 +45,7 @@ class Service:
         self._is_draining = False
         self._is_empty = asyncio.Event()
         self._sockets = 0
+        self._parts: list[set[Feed]] = [set() for _ in range(PARTS)]
         self._starting: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -111,6 +114,7 @@ class Service:
         else:
             self.adopt(reader, arrival)
         self._sockets += 1
+        min(self._parts, key=len).add(feed)
         reader.feeds.add(feed)
         feed.reader = reader
         reader.role.enter(feed)
@@ -120,6 +124,8 @@ class Service:
         self._sockets -= 1
         if not self._sockets:
             self._is_empty.set()
+        for part in self._parts:
+            part.discard(feed)
         reader = feed.reader
         reader.feeds.discard(feed)
         reader.role.leave(feed)
@@ -145,11 +151,11 @@ class Service:
     async def _tick(self) -> None:
         """Heartbeats that are due, windows that stay full, peers that show no sign of life."""
         loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(TICK)
+        for part in cycle(self._parts):
+            await asyncio.sleep(TICK / PARTS)
             now = loop.time()
             with together:
-                for feed in [feed for reader in self.readers.values() for feed in reader.feeds]:
+                for feed in list(part):
                     try:
                         self._look_after(feed, now)
                     except Exception:

@@ -1,6 +1,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from alerts.relay.bell import bell
 from consumers.close_codes import CloseCode
 from consumers.feed import MOST_UNSENT
 from consumers.pool import people_lane
+from consumers.service import PARTS
 from tests.consumers.conftest import Browser, session_of, until
 
 
@@ -162,6 +164,15 @@ async def test_no_heartbeat_comes_before_hello(monkeypatch, ann, quick_ticks, se
     await browser.until(lambda: positions(browser))
     assert [frame["type"] for frame in browser.frames[:2]] == ["hello", "alerts"]
     await browser.leave()
+
+
+async def test_sockets_are_looked_after_in_turn_not_all_at_once(monkeypatch, browse, ann, quick_ticks, service):
+    looks = []
+    monkeypatch.setattr(service, "_look_after", lambda feed, now: looks.append((now, feed)))
+    feeds = {(await browse(ann)).feed for _ in range(2 * PARTS)}
+    looks.clear()
+    await until(lambda: {feed for _, feed in looks} == feeds)
+    assert max(Counter(now for now, _ in looks).values()) == 2
 
 
 async def test_a_command_after_the_end_is_not_obeyed(browse, ann):
