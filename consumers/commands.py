@@ -162,7 +162,7 @@ async def answer(feed: Feed, change: reads.Change) -> None:
 def parse(text: str) -> tuple[Command, dict[str, Any]]:
     """The command of a text frame. Raises BadCommand; nothing of the wrong shape gets further than this (trap C4)."""
     try:
-        fields = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        fields = DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise BadCommand("bad_json", "A frame is one JSON object without NaN, Infinity or doubled keys.") from error
     if not isinstance(fields, dict):
@@ -187,3 +187,6 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) < len(pairs):
         raise ValueError("a doubled key")
     return fields
+
+
+DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
