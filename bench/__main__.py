@@ -42,13 +42,14 @@ def main() -> int:
                 code = code or bool(error)
                 # After each row: what was measured is kept, whatever comes.
                 report.write(options.json, about, options.quick, results)
-                report.write_table(options.json.with_suffix(".md"), results)
+                report.write_table(options.json.with_suffix(".md"), about, results, is_quick=options.quick)
                 report.draw(options.json.parent, found.curves)
     except KeyboardInterrupt:
-        print("Stopped: the table is of what was measured before.")
+        print("Stopped. What was measured of the row at hand is gone; rows that were complete are kept.")
         code = 130
-    report.show(results, is_quick=options.quick)
-    print(f"\nWritten: {options.json}")
+    if results:
+        report.show(results, is_quick=options.quick)
+    print(f"\nWritten: {options.json}" if results else "\nNothing was written: no row was complete.")
     return code
 
 
@@ -73,20 +74,31 @@ def run(
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="ROW", choices=list(find_rows()), help="these rows alone")
-    parser.add_argument("--runs", type=int, help="measurements of each contender, interleaved (5 for a must, else 3)")
+    parser.add_argument("--runs", type=_runs, help="measurements of each contender, interleaved (5 for a must, else 3)")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that all of it works: a few minutes")
     parser.add_argument(
         "--json",
         type=Path,
-        default=ROOT / "var/bench/bench.json",
-        help="file to write; table and plots go beside it",
+        help="file to write; table and plots go beside it (var/bench/whole/bench.json; with --only it is part/, "
+        "with --quick quick/)",
     )
     parser.add_argument("--list", action="store_true", help="name the rows and end")
     options = parser.parse_args()
+    if options.json is None:
+        # Of their own: an hour's figures are not written over by a look at one row.
+        kind = "quick" if options.quick else "part" if options.only else "whole"
+        options.json = ROOT / "var/bench" / kind / "bench.json"
     if options.list:
         print(*(f"{name:10} {row.work}" for name, row in find_rows().items()), sep="\n")
         raise SystemExit
     return options
+
+
+def _runs(text: str) -> int:
+    runs = int(text)
+    if runs < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return runs
 
 
 def raise_limits() -> None:

@@ -117,6 +117,10 @@ class Findings:
     def at_least(self, name: str, value: float, unit: str, least: float, reach: str = "") -> None:
         self.figures.append(Figure(name, value, unit, reach or f"≥ {_short(least)} {unit}".rstrip(), value >= least))
 
+    def note_spread(self, name: str, values: Sequence[float], unit: str) -> None:
+        """A line that tells how far the runs behind a median lie apart."""
+        self.notes.append(f"{name}, from run to run: {as_text(min(values))} to {as_text(max(values))} {unit}")
+
     def note_columns(self, samples: Sequence[Sample]) -> None:
         """What the other processes cost, in columns of their own."""
         for column in sorted({name for sample in samples for name in sample.cpu} - {"web"}):
@@ -153,6 +157,12 @@ def percentile(values: Sequence[float], share: float) -> float:
     if len(values) < 2:
         return values[0]
     return statistics.quantiles(values, n=1000, method="inclusive")[min(max(round(share * 1000), 1), 999) - 1]
+
+
+def as_text(value: float) -> str:
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def _short(value: float) -> str:

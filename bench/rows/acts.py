@@ -45,6 +45,8 @@ def save(bench: Bench) -> Findings:
             cpu = _middle(alerted, "cpu") / _middle(plain, "cpu")
             found.note(f"{stack}: CPU of the saving thread, {name}", cpu, "×")
             found.note(f"{stack}: a save with an alert, {name}", _middle(alerted, "wall") * 1e6 / count, "µs")
+            ratios = [after["wall"] / before["wall"] for before, after in zip(plain, alerted, strict=True)]
+            found.note_spread(f"{stack}: time, {name}", ratios, "×")
     found.notes.append("Back to back, the bell of the same process numbers while the next save runs.")
     return found
 

@@ -26,6 +26,9 @@ def live(bench: Bench) -> Findings:
     found.note("p99, the textbook, uvicorn", p99["textbook-uvicorn"], "ms")
     found.note_columns(measured["ours"])
     found.note_columns(measured["textbook"])
+    for name in ("ours", "limit"):
+        found.note_spread(f"{name}, a delivery", [sample.per_delivery for sample in measured[name]], "µs")
+        found.note_spread(f"{name}, p99", [sample.p99 for sample in measured[name]], "ms")
     found.note_losses(sample for samples in measured.values() for sample in samples)
     return found
 

@@ -11,7 +11,7 @@ from bench.live import PACE, measure_once, warm_up
 OUT = "total_net_output_bytes"
 
 
-@row("processes", "two web processes against one, same sockets in all: CPU per delivery, and Redis traffic")
+@row("processes", "two web processes against one, same sockets in all: CPU per delivery, and Redis traffic", runs=5)
 def processes(bench: Bench) -> Findings:
     whole, tenth = bench.dashboards, bench.dashboards // 10
     cases = {"one": (1, whole), "two": (2, whole), "one, a tenth of the sockets": (1, tenth)}
@@ -34,6 +34,8 @@ def processes(bench: Bench) -> Findings:
     found.at_most("Redis traffic, against a tenth of the sockets", traffic["one"] / few, "×", 1.1)
     lines = {"CPU of all web processes": [(1.0, costs["one"]), (2.0, costs["two"])]}
     found.curves.append(Curve("processes", f"{whole:,} dashboards over processes", "processes", "µs", lines))
+    for name in ("one", "two"):
+        found.note_spread(f"{name}, a delivery", [sample.per_delivery for sample in samples[name]], "µs")
     found.note_losses(found.samples)
     return found
 
