@@ -71,7 +71,7 @@ class Service:
     async def drain(self) -> None:
         """Let every socket go, admit no other, and give back what the relay here has leased. Takes seconds at most."""
         self._is_draining = True
-        logger.info("The process ends: %s sockets are told to come again.", self._sockets)
+        logger.info("The process ends. Sockets that are told to come again: %s", self._sockets)
         for reader in list(self.readers.values()):
             for feed in list(reader.feeds):
                 feed.close(CloseCode.RESTARTING)
