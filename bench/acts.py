@@ -17,6 +17,7 @@ from accounts.models import User
 from alerts.models import Alert
 from alerts.outbox import record
 from alerts.relay.bell import bell
+from alerts.relay.layer import layer
 from bench.writer import BODY, title
 from posts.alerts import PostDeletion, PostPublished
 from posts.models import Post
@@ -84,7 +85,9 @@ def number_alerts(count: int) -> dict[str, float]:
         ],
         batch_size=500,
     )
-    return cost(bell.number_all)
+    found = cost(bell.number_all)
+    assert not layer.is_down, "the layer is down: nothing was published"
+    return found
 
 
 def register(count: int, *, has_mail: bool) -> dict[str, float]:

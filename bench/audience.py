@@ -72,6 +72,10 @@ class Audience(Conversation):
                 return heard
             before = heard.alerts
 
+    def settle(self) -> None:
+        """Returns once dashboards that acknowledge have done so: that belongs to what an alert costs."""
+        self.tell(f"settle {STILL}")
+
     def _all_open(self, answer: dict[str, Any]) -> Heard:
         heard = self._heard(answer)
         if heard.open < self.count:

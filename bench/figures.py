@@ -41,7 +41,7 @@ class Sample:
     deliveries: int
     again: int  # deliveries that came twice or out of order
     cpu: Mapping[str, float]
-    seconds: float  # from the first alert raised to the last delivery
+    seconds: float  # to the last delivery, from the first alert raised (`measure_once`) or from the first delivery
     p50: float
     p99: float
     max: float

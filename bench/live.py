@@ -39,16 +39,21 @@ def pace_for(dashboards: int) -> float:
 def warm_up(service: Service, audience: Audience, alerts: int = WARM_UP, pace: float = PACE) -> None:
     service.raise_alerts(alerts, pace)
     audience.wait(alerts * audience.count)
+    audience.settle()
     time.sleep(SETTLE)
 
 
 def measure_once(name: str, service: Service, audience: Audience, alerts: int, pace: float) -> Sample:
-    """These alerts at this pace (0: one after the other), to dashboards that are open. CPU until the last is there."""
+    """These alerts at this pace (0: one after the other), to dashboards that are open.
+
+    CPU until the last is there and acknowledged.
+    """
     audience.reset()
     meter = Meter(service.groups)
     began = time.time()
     service.raise_alerts(alerts, pace)
     heard = audience.wait(alerts * audience.count)
+    audience.settle()
     cpu = meter.read()
     sample = Sample.of(name, heard, alerts, alerts * audience.count, cpu)
     return replace(sample, seconds=heard.last_at - began)

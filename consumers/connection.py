@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 Later = Callable[[], Awaitable[None]]
 PING = b"\x89\x04life"
 SILENCE = 15.0  # seconds after which a peer is pinged
-PATIENCE = 8.0  # seconds it has to answer
+ANSWER = 8.0  # seconds it has to answer
 LINGER = 15.0  # seconds a client has to read what is left after the end; uvicorn itself waits 10 for its answer
 
 
@@ -146,7 +146,7 @@ class UvicornConnection(Connection):
         if self._transport.is_closing():
             return True
         silence, protocol = now - self._alive_at, self._protocol
-        if silence < PATIENCE or protocol.ping_interval:
+        if silence < ANSWER or protocol.ping_interval:
             return False
         if protocol.pending_ping_payload is not None:
             return True

@@ -1,7 +1,8 @@
 """Where handshakes wait to be identified. Those that come while others are asked about are asked about together.
 
-A lone handshake waits for nothing. In a storm the database is asked a handful of questions for a whole batch, and what
-the readers have not read is counted in the tail: only for a state that lies further back does the log itself answer.
+A lone handshake waits for nothing, unless another came within the last 50 ms. In a storm the database is asked a
+handful of questions for a whole batch, and what the readers have not read is counted in the tail: only for a state that
+lies further back does the log itself answer.
 """
 
 from __future__ import annotations

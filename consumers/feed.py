@@ -91,7 +91,7 @@ class Feed:
         self._early: dict[str, Any] | None = None  # a message that came during the handshake
         self._epoch = ""
         self._gap = ""
-        self._said: list[Frame] = []
+        self._said: list[Frame | None] = []  # None: a heartbeat, which tells where the cursor is when its turn has come
         self._closing: CloseCode | None = None
         self._is_open = False  # between `hello` and `bye`
         self._is_idle = False
@@ -199,8 +199,11 @@ class Feed:
 
     def say(self, text: str) -> None:
         """Send a frame after those that wait already."""
+        self._say(Frame(text))
+
+    def _say(self, frame: Frame | None) -> None:
         self._fall_out()
-        self._said.append(Frame(text))
+        self._said.append(frame)
         if len(self._said) > MOST_UNSENT:
             self._said.clear()
             self.close(CloseCode.NEVER_ACKNOWLEDGED)
@@ -214,15 +217,7 @@ class Feed:
     def beat(self) -> None:
         """A heartbeat: the cursor, read from the same path as the alerts."""
         self.beat_at = asyncio.get_running_loop().time() + conf().HEARTBEAT
-        self._fall_out()
-        self.say(
-            frames.heartbeat(
-                position=self.cursor,
-                head=self.reader.head,
-                unread=self.reader.unread,
-                reads_version=self.reader.reads_version,
-            )
-        )
+        self._say(None)
 
     def close(self, code: CloseCode) -> None:
         """End the socket; nothing but `bye` is sent after this."""
@@ -323,7 +318,7 @@ class Feed:
             if self._closing is not None:
                 return partial(self._say_bye, self._closing) if self._is_open else None
             if self._said:
-                later = self.connection.write(self._said.pop(0))
+                later = self.connection.write(self._said.pop(0) or self._heartbeat())
             elif self._lost_its_place():
                 later = self._write_gap()
             elif window.is_full:
@@ -339,6 +334,14 @@ class Feed:
                 batch = tail.read_at_once(self.cursor, self.reader, window.alerts, window.bytes)
                 later = self._read_back if batch is None else self._write_batch(batch)
         return later
+
+    def _heartbeat(self) -> Frame:
+        reader = self.reader
+        return Frame(
+            frames.heartbeat(
+                position=self.cursor, head=reader.head, unread=reader.unread, reads_version=reader.reads_version
+            )
+        )
 
     async def _read_back(self) -> None:
         """Send what comes next, further back than the tail reaches."""

@@ -13,7 +13,8 @@ import logging
 import sqlite3
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from math import inf
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ class Tail:
         self._pages: OrderedDict[tuple[int, int], asyncio.Task[list[Entry]]] = OrderedDict()
         self._on_hint = on_hint
         self._doubted_until = 0.0
-        self._looked_at = 0.0  # at the head; or a message told of it
+        self._looked_at = -inf  # at the head; or a message told of it
         self._channel = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._refreshing: asyncio.Task[None] | None = None
@@ -266,20 +267,30 @@ class Tail:
     # --- news ---
 
     async def _listen(self) -> None:
-        """Layer messages, as long as this process lives. A failure is met with a new channel, and a look at the log."""
+        """Layer messages, as long as this process lives.
+
+        A layer that failed is asked again on the same channel: a second one would be filled beside it for ever.
+        """
         while True:
             try:
                 channel_layer: Any = get_channel_layer()
-                channel = await asyncio.wait_for(channel_layer.new_channel(), LIMIT * 2)
-                await asyncio.wait_for(channel_layer.group_add(GROUP, channel), LIMIT * 2)
-                self._channel = channel
-                await self.refresh()
+                if not self._channel:
+                    self._channel = await asyncio.wait_for(channel_layer.new_channel(), LIMIT * 2)
+                await asyncio.wait_for(channel_layer.group_add(GROUP, self._channel), LIMIT * 2)
+                await self._follow(self.refresh())
                 while True:
-                    await self._hear(await channel_layer.receive(channel))
+                    await self._follow(self._hear(await channel_layer.receive(self._channel)))
             except Exception as error:
-                self._channel = ""
                 layer.failed(error)
                 await asyncio.sleep(LOOK)
+
+    async def _follow(self, news: Awaitable[None]) -> None:
+        """Take in news. What fails over them is no fault of the layer's: the next look at the log makes up for it."""
+        try:
+            await news
+        except Exception as error:
+            logger.warning("News of the log could not be followed (%s: %s).", type(error).__name__, error)
+            self._looked_at = -inf
 
     async def _renew(self) -> None:
         """Membership of the group is a lease (traps M2, R8)."""

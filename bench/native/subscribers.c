@@ -12,6 +12,7 @@
  *   cut             end every TCP connection with a reset, as a broken network does
  *   reset           forget what was counted
  *   wait N SECONDS  answered as soon as N alerts have come in all since `reset`, or when the time is over
+ *   settle SECONDS  answered as soon as every alert that came is acknowledged (with --acknowledge), or the time is over
  *   quit
  *
  * An alert is counted by its title, "bench <unix time in microseconds> <number> ": the time it took is that to the
@@ -332,6 +333,12 @@ static void tick(int64_t at) {
     }
 }
 
+static int owes(void) {
+    for (int i = 0; i < count; i++)
+        if (clients[i].unacknowledged && clients[i].state == OPEN) return 1;
+    return 0;
+}
+
 static void options(int argc, char **argv) {
     if (argc < 3) exit((fprintf(stderr, "usage: subscribers PORT[,PORT...] COUNT [options]\n"), 2));
     for (char *port = strtok(argv[1], ","); port && port_count < MOST_PORTS; port = strtok(NULL, ",")) ports[port_count++] = atoi(port);
@@ -363,7 +370,7 @@ static void options(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    enum { NOTHING, OPENING, WAITING } doing = NOTHING;
+    enum { NOTHING, OPENING, WAITING, SETTLING } doing = NOTHING;
     char line[256];
     size_t line_size = 0;
     int64_t deadline = 0, ticked_at = 0;
@@ -402,6 +409,8 @@ int main(int argc, char **argv) {
                     double seconds = 0;
                     sscanf(line + 4, "%d %lf", &wanted, &seconds);
                     deadline = now() + (int64_t)(seconds * 1e6), doing = WAITING;
+                } else if (!strncmp(line, "settle", 6)) {
+                    deadline = now() + (int64_t)(strtod(line + 6, NULL) * 1e6), doing = SETTLING;
                 } else {
                     if (!strncmp(line, "reset", 5)) forget();
                     if (!strncmp(line, "cut", 3)) for (int j = 0; j < count; j++) shut(clients + j, 0);
@@ -419,6 +428,7 @@ int main(int argc, char **argv) {
             for (int i = 0; i < count; i++) if (clients[i].state == OPEN) say(clients + i, 9, (char *)&at, 8);
             probed_at = at;
         }
-        if ((doing == OPENING && all_tried()) || (doing == WAITING && (alerts >= wanted || at > deadline))) doing = NOTHING, answer();
+        if ((doing == OPENING && all_tried()) || (doing == WAITING && (alerts >= wanted || at > deadline)) ||
+            (doing == SETTLING && (!owes() || at > deadline))) doing = NOTHING, answer();
     }
 }

@@ -179,6 +179,14 @@ class Crowd:
         while self.counts.alerts < alerts and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
+    async def settle(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while self._owes() and time.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+    def _owes(self) -> bool:
+        return any(one.unacknowledged and one.is_ready for one in self.dashboards)
+
     async def tick(self) -> None:
         """Late acknowledgements, and pings."""
         while True:
@@ -209,6 +217,8 @@ class Crowd:
             await self.open(is_resuming=command == "resume", back=int(words[0]) if words else 0)
         elif command == "wait":
             await self.wait(int(words[0]), float(words[1]))
+        elif command == "settle":
+            await self.settle(float(words[0]))
         elif command == "cut":
             for one in self.dashboards:
                 one.cut()

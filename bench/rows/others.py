@@ -16,6 +16,7 @@ def others(bench: Bench) -> Findings:
     if language() != "C":
         found.notes.append("Left out: their dashboards need a C compiler.")
         return found
+    found.notes.append("django-eventstream is left out: it speaks no WebSocket, which is what the dashboards do.")
     present = [other for other in OTHERS if not other.missing()]
     found.notes += [f"{other.name}: {other.version()}" for other in present]
     found.notes += [f"{other.name} left out: {other.missing()}" for other in OTHERS if other.missing()]

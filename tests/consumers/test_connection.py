@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
 from websockets.frames import Opcode
 
-from consumers.connection import PATIENCE, SILENCE, Connection, Frame, connect, together
+from consumers.connection import ANSWER, SILENCE, Connection, Frame, connect, together
 from tests.servers.environment import PYTHON, ROOT
 from tests.servers.ports import answers, free_port, wait_until
 from tests.servers.process import Process
@@ -88,8 +88,8 @@ async def test_a_peer_that_answers_none_is_dead_after_a_while(server, monkeypatc
         pong = Opcode.PONG
         monkeypatch.setattr(socket.protocol, "send_frame", lambda frame: frame.opcode is pong or send(frame))
         assert await ask(socket, f"dead {SILENCE + 1}") == "False"
-        assert await ask(socket, f"dead {SILENCE + PATIENCE - 1}") == "False"
-        assert await ask(socket, f"dead {SILENCE + PATIENCE + 2}") == "True"
+        assert await ask(socket, f"dead {SILENCE + ANSWER - 1}") == "False"
+        assert await ask(socket, f"dead {SILENCE + ANSWER + 2}") == "True"
 
 
 @on_uvicorn
@@ -113,7 +113,7 @@ async def test_whoever_speaks_is_not_pinged(server, monkeypatch):
 @pytest.mark.parametrize("server", ["uvicorn --ws-ping-interval 20"], indirect=True)
 async def test_where_the_server_pings_itself_it_is_left_to_it(server):
     async with open_to(server) as socket:
-        for later in (SILENCE + 1, 2 * SILENCE + PATIENCE):
+        for later in (SILENCE + 1, 2 * SILENCE + ANSWER):
             assert await ask(socket, f"dead {later}") == "False"
 
 

@@ -2,6 +2,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from alerts.models import Alert, LogHead
 from alerts.outbox import record
 from alerts.relay.bell import bell
 from consumers.close_codes import CloseCode
+from consumers.connection import Connection
 from consumers.feed import MOST_UNSENT
 from consumers.pool import people_lane
 from consumers.service import PARTS
@@ -21,6 +23,21 @@ def write(key: str, count: int = 1, body: str = "") -> int:
     for number in range(count):
         record(kind="test.feed", audience=key, title=f"Alert {number}", body=body)
     return bell.number_all()
+
+
+class AtOnce(Connection):
+    """A connection that never makes anybody wait, as the real ones while the client reads."""
+
+    __slots__ = ("_sent",)
+
+    def __init__(self, send):
+        super().__init__(send)
+        self._sent = send
+
+    def write(self, frame):
+        sending = self._sent({"type": "websocket.send", "text": frame.text})
+        with suppress(StopIteration):
+            sending.send(None)
 
 
 def positions(browser) -> list[int]:
@@ -173,6 +190,38 @@ async def test_sockets_are_looked_after_in_turn_not_all_at_once(monkeypatch, bro
     looks.clear()
     await until(lambda: {feed for _, feed in looks} == feeds)
     assert max(Counter(now for now, _ in looks).values()) == 2
+
+
+async def test_a_socket_that_left_is_looked_after_no_more(monkeypatch, browse, ann, quick_ticks, service):
+    browser, other = await browse(ann), await browse(ann)
+    await browser.leave()
+    looked_after = set()
+    monkeypatch.setattr(service, "_look_after", lambda feed, now: looked_after.add(feed))
+    await until(lambda: looked_after)
+    await asyncio.sleep(0.05)  # every part has had its turn, many times
+    assert looked_after == {other.feed}
+
+
+async def test_a_heartbeat_tells_where_the_cursor_is_when_it_is_sent(browse, ann, service):
+    """One that is due while a batch is read or written comes after it, and must not lead back to before it."""
+    head = await people_lane(write, f"user:{ann.pk}", 40)
+    await service.tail.refresh()
+    service.tail._hold([], head + 1)  # what was missed has to be read from the log
+    browser = await browse(ann, f"epoch={service.tail.epoch}&position={head - 40}")
+    browser.feed.beat()
+    await browser.until(lambda: browser.frames[-1]["type"] == "heartbeat")
+    assert "alerts" in {frame["type"] for frame in browser.frames}
+    assert browser.frames[-1]["position"] == head
+
+
+async def test_a_heartbeat_of_a_socket_in_step_tells_where_all_of_them_are(monkeypatch, browse, ann):
+    monkeypatch.setattr("consumers.feed.connect", AtOnce)
+    browser = await browse(ann)
+    head = await people_lane(write, "everyone", 3)
+    await browser.until(lambda: len(positions(browser)) == 3)
+    await until(lambda: browser.feed not in browser.feed.reader.role.apart)
+    browser.feed.beat()
+    assert browser.frames[-1] | {"type": "heartbeat", "position": head} == browser.frames[-1]
 
 
 async def test_a_command_after_the_end_is_not_obeyed(browse, ann):

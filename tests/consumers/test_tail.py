@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from channels.layers import get_channel_layer
+from django.db import OperationalError
 
 from alerts.frames import Entry
 from alerts.outbox import record
@@ -279,6 +280,26 @@ async def test_it_hears_again_after_the_layer_forgot_it(memory_layer, browse, an
     await asyncio.sleep(0.2)
     assert await people_lane(layer.send, {"ended": browser.feed.session_digest})
     await browser.until(lambda: browser.code == 4501)
+
+
+async def test_a_log_that_cannot_be_read_is_no_failure_of_the_layer(memory_layer, service, monkeypatch):
+    failures = []
+
+    def refuse():
+        failures.append(1)
+        raise OperationalError("no more connections")
+
+    await until(lambda: GROUP in memory_layer.groups)
+    channels = set(memory_layer.groups[GROUP])
+    monkeypatch.setattr("consumers.tail.read_head", refuse)
+    for count in (1, 2, 3):
+        await people_lane(layer.send, {"of": "another version", "v": 99})
+        await until(lambda count=count: len(failures) >= count)
+    monkeypatch.setattr("consumers.tail.read_head", read_head)
+    head = await people_lane(write, 1)
+    await until(lambda: service.tail.head == head)
+    assert not layer.is_down
+    assert set(memory_layer.groups[GROUP]) == channels  # a second channel would be filled for ever
 
 
 @pytest.mark.parametrize("name", ["plain", "a b", "50%", "a#b", "why?", "%20", "ä"])
