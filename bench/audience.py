@@ -47,9 +47,12 @@ class Audience(Conversation):
         run = [found] if found else [sys.executable, ROOT / "bench/native/subscribers.py"]
         super().__init__([*run, ",".join(map(str, ports)), str(count), *options], log=log)
 
-    def open(self) -> Heard:
-        """Connects all; raises RuntimeError when one of them is not let in."""
-        return self._all_open(self.tell("open"))
+    def open(self, *, tries: int = 1) -> Heard:
+        """Connects all; raises RuntimeError when one of them is not let in, after so many tries."""
+        answer = self.tell("open")
+        while answer["open"] < self.count and (tries := tries - 1):
+            answer = self.tell("open")
+        return self._all_open(answer)
 
     def resume(self, back: int = 0) -> Heard:
         """Connects all again, each from where it was, or from `back` positions before."""

@@ -35,9 +35,10 @@ class Service:
 
 
 class Contender(ABC):
-    """`name` is what the table calls it."""
+    """`name` is what the table calls it; `tries` is how often a dashboard may have to connect."""
 
     name: str
+    tries = 1
 
     @abstractmethod
     def running(self, stage: Stage) -> AbstractContextManager[Service]:
@@ -85,6 +86,8 @@ class Ours(Contender):
 
 class Textbook(Contender):
     """A Channels consumer as tutorials write it; see bench/textbook/."""
+
+    tries = 5  # it answers some of a thousand that come at once with a 500, or too late
 
     def __init__(self, engine: Engine, layer: Literal["core", "pubsub"]) -> None:
         self.name = f"textbook, {engine}, {layer} layer"

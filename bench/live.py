@@ -25,7 +25,7 @@ def measure(bench: Bench, contender: Contender, dashboards: int, pace: float, se
             service.ports, dashboards, log=service.directory / "audience.log", options=service.options
         ) as audience,
     ):
-        opening = audience.open().opening
+        opening = audience.open(tries=contender.tries).opening
         warm_up(service, audience)
         sample = measure_once(contender.name, service, audience, round(pace * seconds), pace)
         return replace(sample, more={**sample.more, "opening": opening})
