@@ -34,11 +34,11 @@ def _measure(bench: Bench, contender: Contender, sockets: int) -> float:
     with contender.running(bench.stage) as service:
         log = service.directory / "audience.log"
         with Audience(service.ports, WARM, log=log, options=service.options) as warm:
-            warm.open()
+            warm.open(tries=contender.tries)
             time.sleep(rest)
             before = sum(map(memory_of, service.groups["web"]))
             with Audience(service.ports, sockets, log=log, options=service.options) as audience:
-                audience.open()
+                audience.open(tries=contender.tries)
                 time.sleep(rest)
                 after = sum(map(memory_of, service.groups["web"]))
     return (after - before) / 1024 / sockets
